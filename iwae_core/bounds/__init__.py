@@ -1,0 +1,1 @@
+"""From log weights to a number and its gradient: objectives, debiasing, surrogates."""

@@ -1,0 +1,5 @@
+"""The ``iwae-lab`` command."""
+
+
+def main() -> None:
+    """Start the app."""

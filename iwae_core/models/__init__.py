@@ -1,0 +1,1 @@
+"""Generative models with an encoder, and exactly solvable ones to test against."""

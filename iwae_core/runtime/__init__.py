@@ -1,0 +1,1 @@
+"""Where runs live while someone watches: executors, live runs, the store."""

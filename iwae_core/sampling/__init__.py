@@ -1,0 +1,1 @@
+"""Importance sampling, up to the log weights: densities, problems, estimators, diagnostics."""

@@ -1,0 +1,123 @@
+r"""What a set of log weights says: averages, normalized weights and three measures of health.
+
+An importance sampler draws :math:`z_1 .. z_K \sim q` and keeps, for each draw, one number
+:math:`\log w_k = \log p(x, z_k) - \log q(z_k \mid x)` in nats. Everything in this file is a pure
+function of that tensor. Its shape is ``(K, *B)``: axis 0 is always the K samples, the rest is the
+batch. Nothing here exponentiates before subtracting the largest log weight, so log weights of
+-1000 or +1000 are as safe as those near zero.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def check_log_w(log_w: Tensor) -> None:
+    """Refuse log weights that no importance sampler can have made.
+
+    Raises:
+        ValueError: If ``log_w`` has no sample axis or no sample, is not floating point, holds NaN
+            or +inf, or if every weight of a column is zero.
+    """
+    if log_w.ndim == 0 or log_w.shape[0] == 0:
+        raise ValueError(
+            f"log_w needs at least one sample on axis 0, got shape {tuple(log_w.shape)}"
+        )
+    if not log_w.is_floating_point():
+        raise ValueError(f"log_w must hold floating-point numbers, got {log_w.dtype}")
+    if torch.isnan(log_w).any() or torch.isposinf(log_w).any():
+        raise ValueError(
+            "log_w holds NaN or +inf: a density is undefined or infinite at a sample, "
+            "or training has diverged"
+        )
+    if torch.isneginf(log_w).all(dim=0).any():
+        raise ValueError("every weight is zero: the proposal never visits the target's support")
+
+
+def log_mean_exp(log_w: Tensor) -> Tensor:
+    r"""Logarithm of the mean weight, :math:`\log \frac1K \sum_k w_k`.
+
+    Args:
+        log_w: Log weights in nats, shape ``(K, *B)``.
+
+    Returns:
+        Tensor of shape ``(*B,)`` in nats; ``-inf`` where every weight is zero.
+
+    >>> round(log_mean_exp(torch.tensor([0.0, 2.0], dtype=torch.float64)).item(), 5)
+    1.43378
+    """
+    return torch.logsumexp(log_w, dim=0) - math.log(log_w.shape[0])
+
+
+def normalize(log_w: Tensor) -> Tensor:
+    r"""Normalized weights :math:`w_k / \sum_j w_j`.
+
+    Args:
+        log_w: Log weights in nats, shape ``(K, *B)``; unnormalized is fine.
+
+    Returns:
+        Tensor of shape ``(K, *B)``, non-negative, summing to one over axis 0.
+
+    Raises:
+        ValueError: See :func:`check_log_w`.
+    """
+    check_log_w(log_w)
+    return torch.softmax(log_w, dim=0)
+
+
+def ess(log_w: Tensor) -> Tensor:
+    r"""Kish effective sample size, :math:`(\sum_k w_k)^2 / \sum_k w_k^2`.
+
+    Args:
+        log_w: Log weights in nats, shape ``(K, *B)``; unnormalized is fine.
+
+    Returns:
+        Tensor of shape ``(*B,)`` in draws, between 1 and K.
+
+    Raises:
+        ValueError: See :func:`check_log_w`.
+
+    Reference:
+        Kong, Liu and Wong (1994), JASA 89(425), 278-288.
+
+    >>> ess(torch.zeros(4)).item()
+    4.0
+    """
+    check_log_w(log_w)
+    return torch.exp(2 * torch.logsumexp(log_w, dim=0) - torch.logsumexp(2 * log_w, dim=0))
+
+
+def perplexity(log_w: Tensor) -> Tensor:
+    r"""Exponential of the weights' entropy, :math:`\exp(-\sum_k \bar w_k \log \bar w_k)`.
+
+    Args:
+        log_w: Log weights in nats, shape ``(K, *B)``; unnormalized is fine.
+
+    Returns:
+        Tensor of shape ``(*B,)`` in draws, between 1 and K, never below :func:`ess`.
+
+    Raises:
+        ValueError: See :func:`check_log_w`.
+
+    Reference:
+        Cappe, Douc, Guillin, Marin and Robert (2008), Statistics and Computing 18, 447-459.
+    """
+    w = normalize(log_w)
+    return torch.exp(torch.special.entr(w).sum(dim=0))
+
+
+def max_weight(log_w: Tensor) -> Tensor:
+    """Share of the total weight that the heaviest draw holds.
+
+    Args:
+        log_w: Log weights in nats, shape ``(K, *B)``; unnormalized is fine.
+
+    Returns:
+        Tensor of shape ``(*B,)`` in [1 / K, 1].
+
+    Raises:
+        ValueError: See :func:`check_log_w`.
+    """
+    check_log_w(log_w)
+    return torch.exp(log_w.amax(dim=0) - torch.logsumexp(log_w, dim=0))

@@ -1,0 +1,79 @@
+"""The weights' measures, against hand-computed numbers and against plain NumPy."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from iwae_core.sampling import weights
+
+log_weights = hnp.arrays(
+    np.float64,
+    hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=9),
+    elements=st.floats(-900, 900),
+).map(torch.from_numpy)
+
+
+def test_two_weights_give_the_numbers_computed_by_hand():
+    log_w = torch.tensor([0.0, 2.0], dtype=torch.float64)
+    w = np.array([1.0, math.e**2])
+    assert weights.log_mean_exp(log_w).item() == pytest.approx(1.43378083, abs=1e-8)
+    assert weights.ess(log_w).item() == pytest.approx(1.26580, abs=1e-5)
+    assert weights.max_weight(log_w).item() == pytest.approx(w[1] / w.sum())
+    share = w / w.sum()
+    entropy = -(share * np.log(share)).sum()
+    assert weights.perplexity(log_w).item() == pytest.approx(math.exp(entropy))
+    np.testing.assert_allclose(weights.normalize(log_w), share)
+
+
+@given(log_w=log_weights)
+def test_measures_stay_between_one_draw_and_all_draws(log_w):
+    K = log_w.shape[0]
+    slack = 1e-9 * K
+    ess, perplexity = weights.ess(log_w), weights.perplexity(log_w)
+    assert ess.shape == log_w.shape[1:]
+    assert (ess >= 1 - slack).all()
+    assert (ess <= perplexity * (1 + 1e-9)).all()
+    assert (perplexity <= K + slack).all()
+    assert (weights.max_weight(log_w) * ess >= 1 - slack).all()
+
+
+@given(log_w=log_weights, shift=st.floats(-500, 500))
+def test_a_constant_factor_moves_the_mean_and_nothing_else(log_w, shift):
+    moved = log_w + shift
+    torch.testing.assert_close(
+        weights.log_mean_exp(moved), weights.log_mean_exp(log_w) + shift, rtol=1e-9, atol=1e-9
+    )
+    torch.testing.assert_close(weights.ess(moved), weights.ess(log_w), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(
+        weights.normalize(moved), weights.normalize(log_w), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_zero_weights_count_as_samples():
+    log_w = torch.tensor([0.0, -math.inf, -math.inf, -math.inf])
+    assert weights.log_mean_exp(log_w).item() == pytest.approx(-math.log(4))
+    assert weights.ess(log_w).item() == pytest.approx(1.0)
+    assert weights.perplexity(log_w).item() == pytest.approx(1.0)
+    assert weights.max_weight(log_w).item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("measure", [weights.ess, weights.perplexity, weights.max_weight])
+@pytest.mark.parametrize(
+    ("log_w", "rule"),
+    [
+        (torch.tensor([0.0, math.nan]), "NaN"),
+        (torch.tensor([0.0, math.inf]), "inf"),
+        (torch.full((3, 2), -math.inf), "every weight is zero"),
+        (torch.zeros(0, 2), "at least one sample"),
+        (torch.tensor(0.0), "at least one sample"),
+        (torch.zeros(3, dtype=torch.int64), "floating-point"),
+    ],
+)
+def test_impossible_log_weights_are_refused(measure, log_w, rule):
+    with pytest.raises(ValueError, match=rule):
+        measure(log_w)
