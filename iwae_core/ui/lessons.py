@@ -1,0 +1,51 @@
+"""The one list of lessons: navigation, tests and benchmarks all walk through it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from iwae_core.places import PAGES
+
+SECTIONS = (
+    "Start",
+    "Importance sampling",
+    "The bound",
+    "Training",
+    "Posterior collapse",
+    "Reference",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """One page: ``name`` is its file in pages/ and its address in the URL."""
+
+    name: str
+    title: str
+    section: str
+    icon: str
+
+    @property
+    def path(self) -> Path:
+        """The page's script."""
+        return PAGES / f"{self.name}.py"
+
+
+_PLANNED = (
+    Lesson(name="home", title="Home", section="Start", icon=":material/home:"),
+    Lesson(
+        name="borrowed_samples",
+        title="Borrowed samples",
+        section="Importance sampling",
+        icon=":material/balance:",
+    ),
+    Lesson(
+        name="elbo_to_iwae",
+        title="From ELBO to IWAE",
+        section="The bound",
+        icon=":material/stacked_line_chart:",
+    ),
+    Lesson(name="train", title="Train", section="Training", icon=":material/play_circle:"),
+)
+
+# A lesson is shown once its page is written.
+LESSONS = tuple(lesson for lesson in _PLANNED if lesson.path.is_file())

@@ -1,0 +1,124 @@
+"""What the application adds to Streamlit's server: routes, headers, and warmth at start."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from iwae_core import __version__
+from iwae_core.ui import static, warmup
+
+# The options the app relies on; a test compares this report with .streamlit/config.toml.
+OPTIONS = (
+    "runner.postScriptGC",
+    "runner.magicEnabled",
+    "server.fileWatcherType",
+    "server.disconnectedSessionTTL",
+    "client.toolbarMode",
+    "client.showErrorDetails",
+    "browser.gatherUsageStats",
+    "logger.hideWelcomeMessage",
+)
+
+# Everything comes from this server. Streamlit's front end needs inline styles, blob modules for
+# components and, for its Vega charts, eval; only this app's own pages may frame it.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "media-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
+        "base-uri 'self'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+class SecurityHeaders:
+    """ASGI middleware that adds the headers above to every answer; pure, so streams pass."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and complete its answer's headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def health(request: Request) -> Response:
+    """Say which versions and options are in force, and whether the warm-up is over."""
+    return JSONResponse(
+        {
+            "version": __version__,
+            "versions": {name: version(name) for name in ("streamlit", "torch", "plotly")},
+            "options": {name: st.get_option(name) for name in OPTIONS},
+            "warm": warmup.is_finished(),
+        }
+    )
+
+
+def routes() -> list[Route]:
+    """List the addresses that are ours; Streamlit's own come after them."""
+    return [
+        Route("/lab/health", health),
+        Route("/lab/{name}", static.serve),
+    ]
+
+
+def middleware() -> list[Middleware]:
+    """List what wraps every answer."""
+    return [Middleware(SecurityHeaders)]
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
+    """Warm the server up while it already answers, and leave nothing behind when it stops."""
+    warming = warmup.start(
+        lambda: static.asset("plotly.min.js"),
+        warmup.adam_step,
+        _warm_pool,
+    )
+    host, port = st.get_option("server.address"), st.get_option("server.port")
+    print(f"IWAE Lab is served on http://{host}:{port} (Ctrl+C stops it)", file=sys.stderr)
+    try:
+        yield {}
+    finally:
+        warming.join(timeout=30)
+        _stop_pool()
+
+
+# Until runtime/executor.py is there, the app runs without its pool.
+def _pool() -> Any:
+    if importlib.util.find_spec("iwae_core.runtime.executor") is None:
+        return None
+    return importlib.import_module("iwae_core.runtime.executor")
+
+
+def _warm_pool() -> None:
+    if executor := _pool():
+        executor.shared().submit(os.getpid).result()
+
+
+def _stop_pool() -> None:
+    if executor := _pool():
+        executor.shared().shutdown()

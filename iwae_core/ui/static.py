@@ -1,0 +1,89 @@
+"""The browser's files, served below ``/lab/``: our modules, the palette, and plotly.js.
+
+Every file is read once, compressed once and kept. A request that names the content's hash
+(``?v=...``) may be cached for ever; any other is answered with an ETag and 304 when unchanged.
+"""
+
+import gzip
+import hashlib
+import importlib.resources
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from iwae_core.places import ASSETS
+
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+_GENERATED: dict[str, Callable[[], str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it travels: its bytes plain and compressed, and the hash of its content."""
+
+    body: bytes
+    compressed: bytes
+    digest: str
+    media_type: str
+
+
+def generated(name: str, text: Callable[[], str]) -> None:
+    """Serve ``/lab/<name>`` from a function that writes the file's text, called once."""
+    _GENERATED[name] = text
+
+
+@cache
+def asset(name: str) -> Asset:
+    """Load one file below ``/lab/``.
+
+    Raises:
+        FileNotFoundError: If ``assets/components`` has no such file and we generate none.
+    """
+    body = _read(name)
+    return Asset(
+        body=body,
+        compressed=gzip.compress(body, compresslevel=6, mtime=0),
+        digest=hashlib.blake2b(body, digest_size=8).hexdigest(),
+        media_type=_TYPES[name[name.rindex(".") :]],
+    )
+
+
+def _read(name: str) -> bytes:
+    if name in _GENERATED:
+        return _GENERATED[name]().encode()
+    if name == "plotly.min.js":
+        return (importlib.resources.files("plotly") / "package_data" / name).read_bytes()
+    # Only names that the folder lists: a path with `..` is simply not among them.
+    files = {path.name: path for path in (ASSETS / "components").iterdir()}
+    if name not in files or files[name].suffix not in _TYPES:
+        raise FileNotFoundError(name)
+    return files[name].read_bytes()
+
+
+def url(name: str) -> str:
+    """Address of an asset relative to the app's root, with its hash: cacheable for ever."""
+    return f"lab/{name}?v={asset(name).digest}"
+
+
+def serve(request: Request) -> Response:
+    """Answer ``/lab/{name}``; Starlette runs it in a thread, so the first read blocks nobody."""
+    try:
+        found = asset(request.path_params["name"])
+    except FileNotFoundError:
+        return Response("no such file\n", status_code=404, media_type="text/plain")
+    tag = f'"{found.digest}"'
+    hashed = request.query_params.get("v") == found.digest
+    headers = {
+        "ETag": tag,
+        "Vary": "Accept-Encoding",
+        "Cache-Control": "public, max-age=31536000, immutable" if hashed else "no-cache",
+    }
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    body = found.body
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["Content-Encoding"] = found.compressed, "gzip"
+    return Response(body, media_type=found.media_type, headers=headers)

@@ -1,0 +1,22 @@
+"""The script every visit runs: one navigation over the list of lessons."""
+
+import streamlit as st
+
+from iwae_core.ui import lessons, warmup
+
+st.set_page_config(page_title="IWAE Lab", page_icon=":material/balance:", layout="wide")
+
+sections: dict[str, list[st.Page]] = {}
+for lesson in lessons.LESSONS:
+    page = st.Page(
+        lesson.path,
+        title=lesson.title,
+        icon=lesson.icon,
+        url_path=lesson.name,
+        default=lesson.name == "home",
+    )
+    sections.setdefault(lesson.section, []).append(page)
+
+page = st.navigation(sections)
+warmup.wait()
+page.run()
