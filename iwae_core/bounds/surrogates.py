@@ -1,0 +1,151 @@
+r"""Gradient estimators: scalars to maximize whose autograd gradient is the named estimator.
+
+All of them have the same bound in mind. They differ in which paths of the graph they keep. Write
+``c_k`` for the share of sample k (1 / K for the ELBO, the normalized weight for the IWAE; see
+:func:`iwae_core.bounds.objectives.sample_shares`), theta for the decoder, phi for the encoder:
+
+    reparameterized        sum_k c_k d log_w_k                             theta and phi
+    stick_the_landing      the same without d log q / d phi                (biased in phi if K > 1)
+    doubly_reparameterized phi: sum_k (c_k - d c_k / d log_w_k) times the path through z_k
+    wake_sleep             phi: sum_k c_k d log q(z_k | x) / d phi, z_k held
+    piwae                  theta: the IWAE bound on all samples; phi: the objective
+    closed_form_kl         the VAE's own: log p(x | z) minus the exact KL, no weights
+
+Each value returned is the objective's mean over the batch only for ``reparameterized`` and
+``closed_form_kl``; of the others only the gradient means something.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from iwae_core.bounds.objectives import Objective, iwae, sample_shares
+from iwae_core.sampling.draws import Draws
+
+Surrogate = Callable[[Draws, Objective, float], tuple[Tensor, Tensor]]
+# (draws, objective, beta) -> (scalar to maximize, detached log_w (K, B) in nats)
+
+
+def reparameterized(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
+    """The plain gradient of the objective (Kingma and Welling, 2014; Burda et al., 2016)."""
+    log_w = draws.log_w(beta)
+    return objective(log_w).mean(), log_w.detach()
+
+
+def closed_form_kl(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
+    """The standard VAE: mean log p(x | z) over the samples, minus the exact KL to the prior.
+
+    No importance weight enters. The objective is the ELBO, whatever ``objective`` says.
+
+    Raises:
+        ValueError: If the model has no closed-form KL.
+    """
+    if draws.kl_per_dim is None:
+        raise ValueError("closed_form_kl needs a model whose KL(q || prior) has a closed form")
+    log_likelihood = draws.log_likelihood(draws.z)
+    with torch.no_grad():
+        log_w = log_likelihood + beta * (draws.log_prior(draws.z) - draws.log_q(draws.z))
+    bound = log_likelihood.mean(dim=0) - beta * draws.kl_per_dim.sum(dim=-1)
+    return bound.mean(), log_w
+
+
+def stick_the_landing(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
+    """Drop the score of q: its gradient vanishes sample by sample where q is the posterior.
+
+    Unbiased for the ELBO, biased for the IWAE bound with K > 1.
+
+    Reference:
+        Roeder, Wu and Duvenaud (2017), arXiv:1703.09194.
+    """
+    log_w = _log_w_path(draws, draws.z, beta)
+    shares = sample_shares(objective, log_w)
+    return (shares * log_w).sum(dim=0).mean(), log_w.detach()
+
+
+def doubly_reparameterized(
+    draws: Draws, objective: Objective, beta: float
+) -> tuple[Tensor, Tensor]:
+    r"""Reparameterize the score of q a second time: unbiased, and its signal grows with K.
+
+    For the IWAE bound the encoder gets ``w_k^2`` times the path derivative. In general the factor
+    is ``c_k - d c_k / d log_w_k``, from ``E[c_k d log q / d phi] = E[(d c_k / d log_w_k) path]``.
+
+    Reference:
+        Tucker, Lawson, Gu and Maddison (2019), arXiv:1810.04152.
+    """
+    held = draws.z.detach().requires_grad_()
+    log_w = _log_w_path(draws, held, beta)
+    # One pass gives every sample's path derivative; phi then meets it through z alone, and theta
+    # meets log_w at the held z, from where nothing leads back to phi.
+    (path,) = torch.autograd.grad(log_w.sum(), held, retain_graph=True)
+    shares = sample_shares(objective, log_w)
+    factors = shares - _own_derivative(objective, log_w)
+    for_phi = factors * (path * draws.z).sum(dim=-1)
+    return (for_phi + shares * log_w).sum(dim=0).mean(), log_w.detach()
+
+
+def wake_sleep(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
+    """Reweighted wake-sleep: the encoder maximizes the weighted log q of the samples, held fixed.
+
+    Not the gradient of any bound in phi: it minimizes KL(p(z | x) || q) by importance sampling,
+    with the bias of self-normalization.
+
+    Reference:
+        Bornschein and Bengio (2015), arXiv:1406.2751 (wake-phase update of q).
+    """
+    z = draws.z.detach()
+    log_q = draws.log_q(z)
+    log_w = draws.log_likelihood(z) + beta * (draws.log_prior(z) - log_q.detach())
+    shares = sample_shares(objective, log_w)
+    return (shares * (log_w + log_q)).sum(dim=0).mean(), log_w.detach()
+
+
+def piwae(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
+    """Partially importance-weighted: the decoder climbs the IWAE bound, the encoder the objective.
+
+    With ``objective = Miwae(M)`` this is PIWAE: the decoder sees the tightest bound, the encoder
+    one whose gradient has a better signal.
+
+    Reference:
+        Rainforth et al. (2018), arXiv:1802.04537, section 6.
+    """
+    held = draws.z.detach().requires_grad_()
+    log_joint = draws.log_likelihood(held) + beta * draws.log_prior(held)
+    (slope,) = torch.autograd.grad(log_joint.sum(), held, retain_graph=True)
+    log_q = draws.log_q(draws.z)
+    log_w = log_joint.detach() - beta * log_q.detach()
+    # phi meets the model's part of log_w through z alone, by its slope; theta meets it at the
+    # held z, from where nothing leads back to phi.
+    for_phi = sample_shares(objective, log_w) * ((slope * draws.z).sum(dim=-1) - beta * log_q)
+    for_theta = sample_shares(iwae, log_w) * log_joint
+    return (for_phi + for_theta).sum(dim=0).mean(), log_w
+
+
+def _log_w_path(draws: Draws, z: Tensor, beta: float) -> Tensor:
+    return draws.log_likelihood(z) + beta * (draws.log_prior(z) - draws.log_q_path(z))
+
+
+def _own_derivative(objective: Objective, log_w: Tensor) -> Tensor:
+    r"""Diagonal :math:`\partial c_k / \partial \log w_k` of the objective's Hessian, ``(K, B)``.
+
+    One Hessian-vector product per sample, on a tensor without the network's graph.
+    """
+    leaf = log_w.detach().requires_grad_()
+    (shares,) = torch.autograd.grad(objective(leaf).sum(), leaf, create_graph=True)
+    if not shares.requires_grad:  # a linear objective such as the ELBO
+        return torch.zeros_like(leaf)
+    K = leaf.shape[0]
+    unit = torch.eye(K, dtype=leaf.dtype, device=leaf.device).unsqueeze(-1).expand(K, *leaf.shape)
+    (rows,) = torch.autograd.grad(shares, leaf, unit, is_grads_batched=True)
+    return rows.diagonal(dim1=0, dim2=1).T
+
+
+ESTIMATORS: dict[str, Surrogate] = {
+    "reparameterized": reparameterized,
+    "closed_form_kl": closed_form_kl,
+    "stick_the_landing": stick_the_landing,
+    "doubly_reparameterized": doubly_reparameterized,
+    "wake_sleep": wake_sleep,
+    "piwae": piwae,
+}
