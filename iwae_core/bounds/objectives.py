@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from iwae_core.names import check_known
 from iwae_core.sampling.weights import log_mean_exp
 
 Objective = Callable[[Tensor], Tensor]  # log_w (K, *B) -> bound (*B,), both in nats
@@ -138,6 +139,54 @@ class Miwae:
             raise ValueError(f"n_groups must divide the number of samples, got {M} and {K}")
         groups = log_w.reshape(K // M, M, *log_w.shape[1:])
         return log_mean_exp(groups).mean(dim=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveEntry:
+    """One named objective: how to make it, and the one setting it may have.
+
+    Attributes:
+        title: Name for people.
+        make: From the setting to the objective; ignores it if there is none.
+        setting: Symbol and meaning of the setting, or None.
+        default: Value of the setting where nothing is said.
+        bounds: Smallest and largest sensible setting, for a slider.
+    """
+
+    title: str
+    make: Callable[[float], Objective]
+    setting: str | None = None
+    default: float = 0.0
+    bounds: tuple[float, float] = (0.0, 0.0)
+
+
+OBJECTIVES: dict[str, ObjectiveEntry] = {
+    "elbo": ObjectiveEntry(title="ELBO (VAE)", make=lambda _: elbo),
+    "iwae": ObjectiveEntry(title="IWAE", make=lambda _: iwae),
+    "renyi": ObjectiveEntry(
+        title="Renyi", make=Renyi, setting="alpha", default=0.5, bounds=(-2.0, 2.0)
+    ),
+    "ciwae": ObjectiveEntry(
+        title="CIWAE", make=Ciwae, setting="beta, ELBO share", default=0.5, bounds=(0.0, 1.0)
+    ),
+    "miwae": ObjectiveEntry(
+        title="MIWAE",
+        make=lambda n_groups: Miwae(int(n_groups)),
+        setting="M, groups",
+        default=1.0,
+        bounds=(1.0, 128.0),
+    ),
+}
+
+
+def make_objective(name: str, setting: float | None = None) -> Objective:
+    """The objective of that name, with its setting (None: the entry's default).
+
+    Raises:
+        ValueError: If the name is unknown or the setting is outside its range.
+    """
+    entry = OBJECTIVES[check_known(name, OBJECTIVES, "objective")]
+    return entry.make(entry.default if setting is None else setting)
 
 
 def sample_shares(objective: Objective, log_w: Tensor) -> Tensor:

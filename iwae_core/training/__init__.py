@@ -1,1 +1,19 @@
 """A run as a value: configuration, state, and the pure step between states."""
+
+from iwae_core.training.config import LIVE_FIELDS, TrainConfig
+from iwae_core.training.run import Records, Slice, advance
+from iwae_core.training.state import RunState, Stop, begin, load, model_of, save
+
+__all__ = [
+    "LIVE_FIELDS",
+    "Records",
+    "RunState",
+    "Slice",
+    "Stop",
+    "TrainConfig",
+    "advance",
+    "begin",
+    "load",
+    "model_of",
+    "save",
+]

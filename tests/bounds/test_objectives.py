@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from iwae_core.bounds.objectives import Ciwae, Miwae, Renyi, elbo, iwae, sample_shares
+from iwae_core.bounds.objectives import (
+    Ciwae,
+    Miwae,
+    Renyi,
+    elbo,
+    iwae,
+    make_objective,
+    sample_shares,
+)
 from iwae_core.sampling.weights import normalize
 
 log_weights = hnp.arrays(
@@ -96,3 +104,11 @@ def test_shares_are_equal_for_the_elbo_and_the_weights_for_the_iwae():
 def test_settings_without_meaning_are_refused(make, rule):
     with pytest.raises(ValueError, match=rule):
         make()
+
+
+def test_objectives_are_found_by_name_and_unknown_names_get_a_hint():
+    assert make_objective("iwae") is iwae
+    assert make_objective("renyi", 2.0) == Renyi(2.0)
+    assert make_objective("miwae", 4.0) == Miwae(4)
+    with pytest.raises(ValueError, match="did you mean 'ciwae'"):
+        make_objective("ciwa")

@@ -1,0 +1,84 @@
+r"""Posterior collapse: latent coordinates that the encoder leaves at the prior.
+
+A coordinate that carries nothing has ``q(z_i | x) = N(0, 1)`` for every x: its KL is zero and its
+mean does not move with x. The two usual readings are both here. They can disagree: the mean may
+move while the KL is tiny, and the KL may be large while every x gets the same q.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from iwae_core.models.vae import Vae
+
+# Burda et al. (2016), appendix C: a unit is active if its posterior mean varies more than this.
+ACTIVE_VARIANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CollapseReport:
+    """What each latent coordinate carries, on one stated set of data.
+
+    Attributes:
+        kl_per_dim: Mean over x of KL(q(z_i | x) || p(z_i)), shape ``(d,)``, nats.
+        mean_variance: Variance over x of E[z_i | x] (ddof 0), shape ``(d,)``.
+        active: ``mean_variance > 0.01``, shape ``(d,)``.
+        mutual_information: Estimate of I(x; z) under q, nats; at most its cap.
+        mutual_information_cap: log N: what N datapoints can show at most.
+        n_points: N, datapoints that the report is about.
+    """
+
+    kl_per_dim: NDArray[np.float64]
+    mean_variance: NDArray[np.float64]
+    active: NDArray[np.bool_]
+    mutual_information: float
+    mutual_information_cap: float
+    n_points: int
+
+    @property
+    def n_active(self) -> int:
+        """Number of active units."""
+        return int(self.active.sum())
+
+
+@torch.no_grad()
+def collapse_report(model: Vae, x: Tensor, generator: torch.Generator) -> CollapseReport:
+    r"""Measure every latent coordinate on the data ``x``.
+
+    The mutual information is :math:`E_x KL(q(z|x) \| p) - KL(q(z) \| p)` with the aggregated
+    posterior q(z) taken as the mixture over the same N datapoints and one draw from each. The
+    mixture holds the draw's own component, so the estimate cannot exceed log N.
+
+    Args:
+        model: The model.
+        x: Data, shape ``(N, D)``; use at least 1000 rows where the mutual information matters.
+        generator: Draws one z per datapoint.
+
+    Raises:
+        ValueError: If ``x`` has fewer than two rows.
+
+    Reference:
+        Burda et al. (2016) for activity; Hoffman and Johnson (2016) for the decomposition.
+    """
+    if len(x) < 2:
+        raise ValueError(f"x must hold at least two datapoints, got {len(x)}")
+    q = model.posterior(x)
+    kl_per_dim = q.kl_to_standard().double().mean(dim=0)
+    mean_variance = q.loc.double().var(dim=0, correction=0)
+    z = model.draws(x, 1, generator).z[0]
+    # log q(z_i | x_j) for every pair; the mean over i of log q(z_i | x_i) - log mean_j is I.
+    standardized_pairs = torch.stack([q.log_prob(row.expand_as(q.loc)) for row in z]).double()
+    log_aggregate = torch.logsumexp(standardized_pairs, dim=1) - math.log(len(x))
+    information = (standardized_pairs.diagonal() - log_aggregate).mean().item()
+    return CollapseReport(
+        kl_per_dim=kl_per_dim.cpu().numpy(),
+        mean_variance=mean_variance.cpu().numpy(),
+        active=(mean_variance > ACTIVE_VARIANCE).cpu().numpy(),
+        mutual_information=information,
+        mutual_information_cap=math.log(len(x)),
+        n_points=len(x),
+    )

@@ -1,0 +1,171 @@
+"""Everything that decides one training run."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from iwae_core import datasets
+from iwae_core.bounds.objectives import OBJECTIVES, make_objective
+from iwae_core.bounds.surrogates import ESTIMATORS
+from iwae_core.models.networks import ACTIVATIONS
+from iwae_core.models.vae import LIKELIHOODS
+from iwae_core.names import check_known
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DECODERS = ("mlp",)
+
+# What may change while a run goes on: nothing that reshapes the network or the data.
+LIVE_FIELDS = (
+    "objective",
+    "objective_setting",
+    "estimator",
+    "n_samples",
+    "learning_rate",
+    "batch_size",
+    "beta",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """One training run; equal configs give equal runs on one kind of device.
+
+    Raises:
+        ValueError: If any field is out of range or any name is unknown; all faults at once.
+    """
+
+    dataset: str = "digits"
+    data_folder: str | None = None  # where MNIST's files lie; None asks the environment
+    objective: str = "iwae"
+    objective_setting: float | None = None  # alpha, beta or M; None takes the entry's default
+    estimator: str = "reparameterized"
+    n_samples: int = 5  # K, importance samples per datapoint
+    latent_dim: int = 8
+    hidden: tuple[int, ...] = (100, 100)  # encoder's widths; the decoder mirrors them
+    activation: str = "tanh"
+    likelihood: str = "auto"  # "auto" takes the one that fits the data
+    likelihood_scale: float | None = None  # Gaussian only; None learns one per coordinate
+    decoder: str = "mlp"
+    learning_rate: float = 1e-3
+    adam_eps: float = 1e-4  # Burda et al. (2016)
+    batch_size: int = 100
+    beta: float = 1.0  # weight of log p(z) - log q(z | x); 1 gives a true bound
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        # JSON knows lists only; a list would make equal configs unequal and unhashable.
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        faults = [*self._unknown_names(), *self._out_of_range(), *self._misfits()]
+        if faults:
+            raise ValueError("; ".join(faults))
+
+    def _unknown_names(self) -> list[str]:
+        choices = (
+            ("dataset", self.dataset, datasets.DATASETS),
+            ("objective", self.objective, OBJECTIVES),
+            ("estimator", self.estimator, ESTIMATORS),
+            ("activation", self.activation, ACTIVATIONS),
+            ("likelihood", self.likelihood, ("auto", *LIKELIHOODS)),
+            ("decoder", self.decoder, DECODERS),
+            ("device", self.device, DEVICES),
+        )
+        faults = []
+        for kind, name, known in choices:
+            try:
+                check_known(name, known, kind)
+            except ValueError as fault:
+                faults.append(str(fault))
+        return faults
+
+    def _out_of_range(self) -> list[str]:
+        faults = []
+        for name in ("n_samples", "latent_dim", "batch_size"):
+            value = getattr(self, name)
+            if not _is_count(value):
+                faults.append(f"{name} must be a whole number of at least 1, got {value!r}")
+        if not self.hidden or not all(_is_count(width) for width in self.hidden):
+            faults.append(f"hidden must hold widths of at least 1, got {self.hidden}")
+        if not 0 < self.learning_rate < 1:
+            faults.append(f"learning_rate must lie in (0, 1), got {self.learning_rate}")
+        if not 0 < self.adam_eps < 1:
+            faults.append(f"adam_eps must lie in (0, 1), got {self.adam_eps}")
+        if not 0 <= self.beta < math.inf:
+            faults.append(f"beta must be finite and not negative, got {self.beta}")
+        if self.likelihood_scale is not None and not self.likelihood_scale > 0:
+            faults.append(f"likelihood_scale must be positive, got {self.likelihood_scale}")
+        if not 0 <= self.seed < 2**63:
+            faults.append(f"seed must lie in [0, 2**63), got {self.seed}")
+        return faults
+
+    def _misfits(self) -> list[str]:
+        faults = []
+        if self.objective in OBJECTIVES:
+            try:
+                objective = make_objective(self.objective, self.objective_setting)
+                if _is_count(self.n_samples):
+                    objective(torch.zeros(self.n_samples, 1))
+            except ValueError as fault:
+                faults.append(str(fault))
+        if self.estimator == "closed_form_kl" and self.objective != "elbo":
+            faults.append(
+                "estimator closed_form_kl has no weights to average, so it goes with objective "
+                f"elbo only, got {self.objective!r}"
+            )
+        return faults
+
+    def with_changes(self, **changes: Any) -> "TrainConfig":
+        """The same run with some live fields changed.
+
+        Raises:
+            ValueError: If a field is unknown or cannot change while a run goes on.
+        """
+        for name in changes:
+            check_known(name, LIVE_FIELDS, "live field")
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "TrainConfig":
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: If a field is unknown or its value is refused.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            check_known(name, known, "setting")
+        try:
+            return cls(**values)
+        except TypeError as fault:
+            raise ValueError(f"a setting has a value of the wrong type: {fault}") from fault
+
+    def resolved_device(self) -> torch.device:
+        """The device that ``device`` means on this machine.
+
+        Raises:
+            ValueError: If it was named and is not there.
+        """
+        present = {
+            "cuda": torch.cuda.is_available(),
+            "mps": torch.backends.mps.is_available(),
+            "cpu": True,
+        }
+        if self.device == "auto":
+            return torch.device(next(name for name, there in present.items() if there))
+        if not present[self.device]:
+            raise ValueError(
+                f"device {self.device!r} is not available on this machine; "
+                "use 'auto' to take the best there is"
+            )
+        return torch.device(self.device)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -1,0 +1,201 @@
+r"""The step between two states, and many of them in a row.
+
+:func:`advance` is a pure function. The batch, the bits and the noise of step t come from streams
+named by the seed and t, never from a generator that lives on, so 100 steps at once and ten times
+10 steps give the same bits, in this process or another, before and after a save.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from iwae_core import datasets
+from iwae_core.bounds.objectives import make_objective
+from iwae_core.bounds.surrogates import ESTIMATORS
+from iwae_core.datasets import Dataset, binarize
+from iwae_core.models.vae import Vae
+from iwae_core.rng import stream
+from iwae_core.sampling.weights import ess
+from iwae_core.training.state import RunState, Stop, build_model, lay_flat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Records:
+    """What each step of a slice saw, one entry a step.
+
+    Attributes:
+        step: Number of the step, from 1.
+        objective: Mean over the batch of the trained objective, nats. With ``beta = 1`` it is a
+            lower bound of log p(x) in expectation; with another beta it bounds nothing.
+        ess: Mean over the batch of the effective sample size, in samples.
+        n_samples: K of the slice.
+    """
+
+    step: NDArray[np.int64]
+    objective: NDArray[np.float64]
+    ess: NDArray[np.float64]
+    n_samples: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """Some steps of a run: the state after them and what was seen on the way."""
+
+    state: RunState
+    records: Records
+
+
+def advance(state: RunState, n_steps: int, changes: Mapping[str, Any] | None = None) -> Slice:
+    """Take up to ``n_steps`` training steps.
+
+    Args:
+        state: Where to start; it is not written to.
+        n_steps: Updates to take.
+        changes: Live fields of the configuration to change first; a change also lets a stopped
+            run try again.
+
+    Returns:
+        The state after the last finite step and the records of the steps taken. Where a loss or a
+        parameter stops being finite, the state is the last good one and says why in ``stop``.
+
+    Raises:
+        ValueError: If ``n_steps`` is negative or a change is refused.
+    """
+    if n_steps < 0:
+        raise ValueError(f"n_steps must not be negative, got {n_steps}")
+    if changes:
+        config = state.config.with_changes(**changes)
+        state = dataclasses.replace(state, config=config, stop=None)
+    if state.stop is not None or n_steps == 0:
+        return Slice(state, _records(state, 0, []))
+    trainer = _Trainer(state)
+    log_w = [trainer.step() for _ in range(n_steps)]
+    after, records = trainer.state(), _records(state, n_steps, log_w)
+    if np.isfinite(records.objective).all() and np.isfinite(after.parameters).all():
+        return Slice(after, records)
+    return _up_to_the_last_good_step(state, n_steps)
+
+
+def _up_to_the_last_good_step(state: RunState, n_steps: int) -> Slice:
+    """Replay a slice that went wrong, looking at every step; rare, so it may be slow."""
+    trainer, log_w, good = _Trainer(state), [], state
+    for n_taken in range(n_steps):
+        log_w.append(trainer.step())
+        tried = trainer.state()
+        if not torch.isfinite(log_w[-1]).all():
+            cause = "the log weights are no longer finite"
+        elif not np.isfinite(tried.parameters).all():
+            cause = "the gradient overflowed, so the parameters are no longer finite"
+        else:
+            good = tried
+            continue
+        hint = "; a smaller learning rate usually helps"
+        stop = Stop(step=tried.step, cause=cause + hint)
+        return Slice(
+            dataclasses.replace(good, stop=stop), _records(state, n_taken, log_w[:n_taken])
+        )
+    return Slice(good, _records(state, n_steps, log_w))
+
+
+def _records(start: RunState, n_steps: int, log_w: list[Tensor]) -> Records:
+    config = start.config
+    steps = np.arange(start.step + 1, start.step + n_steps + 1)
+    if not log_w:
+        nothing = np.zeros(0)
+        return Records(step=steps, objective=nothing, ess=nothing, n_samples=config.n_samples)
+    # (n_steps, K, B) -> (K, n_steps, B): an objective reduces axis 0 and takes any batch.
+    stacked = torch.stack(log_w).transpose(0, 1)
+    objective = make_objective(config.objective, config.objective_setting)
+    sizes = ess(torch.nan_to_num(stacked, nan=0.0, posinf=0.0))
+    return Records(
+        step=steps,
+        objective=objective(stacked).mean(dim=1).double().cpu().numpy(),
+        ess=sizes.mean(dim=1).double().cpu().numpy(),
+        n_samples=config.n_samples,
+    )
+
+
+class _Trainer:
+    """The mutable inside of one slice: a model and an optimizer on one flat tensor."""
+
+    def __init__(self, state: RunState) -> None:
+        self.config = state.config
+        self.device = state.config.resolved_device()
+        self.data = datasets.load(state.config.dataset, state.config.data_folder)
+        self.batches = _Batches(state, self.data)
+        self.n_taken = state.step
+        self.model: Vae = build_model(state.config, generator=None).to(self.device)
+        self.flat = torch.from_numpy(state.parameters.copy()).to(self.device)
+        lay_flat(self.model, self.flat)
+        self.parameters = tuple(self.model.parameters())
+        self.objective = make_objective(state.config.objective, state.config.objective_setting)
+        self.estimator = ESTIMATORS[state.config.estimator]
+        self.adam = torch.optim.Adam(
+            [self.flat],
+            lr=state.config.learning_rate,
+            eps=state.config.adam_eps,
+            maximize=True,
+            fused=self.device.type != "mps",
+        )
+        self.adam.state[self.flat] = {
+            "step": torch.tensor(float(state.step), device=self.device),
+            "exp_avg": torch.from_numpy(state.first_moment.copy()).to(self.device),
+            "exp_avg_sq": torch.from_numpy(state.second_moment.copy()).to(self.device),
+        }
+
+    def step(self) -> Tensor:
+        """Take one step; returns its log weights ``(K, B)`` in nats."""
+        self.n_taken += 1
+        x = self.batches.take(self.n_taken).to(self.device)
+        noise = stream(self.config.seed, "noise", self.n_taken, device=self.device)
+        draws = self.model.draws(x, self.config.n_samples, noise)
+        surrogate, log_w = self.estimator(draws, self.objective, self.config.beta)
+        gradients = torch.autograd.grad(surrogate, self.parameters)
+        self.flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
+        self.adam.step()
+        return log_w
+
+    def state(self) -> RunState:
+        """The run as it stands."""
+        moments = self.adam.state[self.flat]
+        return RunState(
+            config=self.config,
+            step=self.n_taken,
+            epoch=self.batches.epoch,
+            position=self.batches.position,
+            parameters=self.flat.detach().cpu().numpy().copy(),
+            first_moment=moments["exp_avg"].cpu().numpy().copy(),
+            second_moment=moments["exp_avg_sq"].cpu().numpy().copy(),
+        )
+
+
+class _Batches:
+    """Minibatches without replacement, in an order that the seed and the epoch decide."""
+
+    def __init__(self, state: RunState, data: Dataset) -> None:
+        self.seed = state.config.seed
+        self.data = data
+        self.size = min(state.config.batch_size, len(data.train))
+        self.redraw = data.binary and not data.already_binarized
+        self.epoch, self.position = state.epoch, state.position
+        self._order = self._shuffled()
+
+    def _shuffled(self) -> Tensor:
+        order = stream(self.seed, "order", self.epoch)
+        return torch.randperm(len(self.data.train), generator=order)
+
+    def take(self, step: int) -> Tensor:
+        """The batch of a step, ``(B, D)``; a remainder smaller than a batch is left out."""
+        if self.position + self.size > len(self.data.train):
+            self.epoch, self.position = self.epoch + 1, 0
+            self._order = self._shuffled()
+        rows = self._order[self.position : self.position + self.size]
+        self.position += self.size
+        x = self.data.train[rows]
+        return binarize(x, stream(self.seed, "bits", step)) if self.redraw else x

@@ -1,0 +1,210 @@
+r"""A run as a value: what it is between two steps, and how it is kept on disk.
+
+A state holds the configuration, how far the run has come, the parameters and the two moments of
+Adam, all as NumPy arrays. It holds no generator: the randomness of step t follows from the seed
+and t (:mod:`iwae_core.rng`). So a state can be pickled to a worker, copied, kept and forked, and
+whoever continues it gets the same bits.
+"""
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor, nn
+
+from iwae_core import datasets
+from iwae_core.models.vae import Vae
+from iwae_core.rng import stream
+from iwae_core.training.config import TrainConfig
+
+_FORMAT = 1
+_MOMENTS = ("first_moment", "second_moment")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run cannot go on.
+
+    Attributes:
+        step: The step that could not be taken; the state is the last good one before it.
+        cause: A sentence for people.
+    """
+
+    step: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunState:
+    """A training run between two steps.
+
+    Attributes:
+        config: The run's settings, with the live changes made so far.
+        step: Updates taken.
+        epoch: Passes over the training set begun, from 0.
+        position: Datapoints used of the current pass.
+        parameters: All parameters in the model's order, one flat array of shape ``(P,)``.
+        first_moment: Adam's running mean of the gradient, shape ``(P,)``.
+        second_moment: Adam's running mean of its square, shape ``(P,)``.
+        stop: Set when the run met a number that is not finite.
+    """
+
+    config: TrainConfig
+    step: int
+    epoch: int
+    position: int
+    parameters: NDArray[np.float32]
+    first_moment: NDArray[np.float32]
+    second_moment: NDArray[np.float32]
+    stop: Stop | None = None
+
+
+def begin(config: TrainConfig) -> RunState:
+    """The state before the first step: parameters drawn from the seed.
+
+    Raises:
+        ValueError: If the data or the device are not to be had.
+    """
+    config.resolved_device()
+    data = datasets.load(config.dataset, config.data_folder)
+    model = build_model(
+        config, data_mean=data.train.mean(dim=0), generator=stream(config.seed, "init")
+    )
+    flat = torch.cat([parameter.detach().flatten() for parameter in model.parameters()]).numpy()
+    return RunState(
+        config=config,
+        step=0,
+        epoch=0,
+        position=0,
+        parameters=flat,
+        first_moment=np.zeros_like(flat),
+        second_moment=np.zeros_like(flat),
+    )
+
+
+def build_model(
+    config: TrainConfig,
+    *,
+    data_mean: Tensor | None = None,
+    generator: torch.Generator | None,
+) -> Vae:
+    """The network that ``config`` describes; without a generator its parameters are unset."""
+    data = datasets.load(config.dataset, config.data_folder)
+    return Vae(
+        data.train.shape[1],
+        config.latent_dim,
+        hidden=config.hidden,
+        likelihood=data.likelihood if config.likelihood == "auto" else config.likelihood,
+        activation=config.activation,
+        scale=config.likelihood_scale,
+        data_mean=data_mean,
+        generator=generator,
+    )
+
+
+def model_of(state: RunState) -> Vae:
+    """The run's network with its current parameters, on the run's device, for evaluation."""
+    device = state.config.resolved_device()
+    model = build_model(state.config, generator=None).to(device)
+    lay_flat(model, torch.from_numpy(state.parameters.copy()).to(device))
+    return model
+
+
+def lay_flat(model: nn.Module, flat: Tensor) -> None:
+    """Make every parameter a view into ``flat``, in the model's order.
+
+    One flat tensor lets the optimizer run as one operation, and makes a state three arrays.
+
+    Raises:
+        ValueError: If ``flat`` does not hold exactly the model's parameters.
+    """
+    parameters = list(model.parameters())
+    expected = sum(parameter.numel() for parameter in parameters)
+    if flat.shape != (expected,):
+        raise ValueError(
+            f"the model has {expected} parameters, got {tuple(flat.shape)}: "
+            "they belong to another configuration"
+        )
+    for parameter, part in zip(
+        parameters, flat.split([parameter.numel() for parameter in parameters]), strict=True
+    ):
+        parameter.data = part.view_as(parameter)
+
+
+def save(state: RunState, folder: str | Path) -> None:
+    """Write a state as ``state.safetensors`` and ``state.json``; never pickle.
+
+    The parameters carry the model's names, so the file also serves as a plain checkpoint. The JSON
+    is renamed into place last: a folder that was cut off while being written does not load.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = model_of(dataclasses.replace(state, config=_on_cpu(state.config)))
+    arrays = {f"model.{name}": value.numpy() for name, value in model.state_dict().items()}
+    arrays |= {name: getattr(state, name) for name in _MOMENTS}
+    save_file(arrays, folder / "state.safetensors.new")
+    os.replace(folder / "state.safetensors.new", folder / "state.safetensors")
+    text = json.dumps(
+        {
+            "format": _FORMAT,
+            "config": state.config.to_json(),
+            "step": state.step,
+            "epoch": state.epoch,
+            "position": state.position,
+            "stop": None if state.stop is None else dataclasses.asdict(state.stop),
+        },
+        indent=2,
+    )
+    (folder / "state.json.new").write_text(text, encoding="utf-8")
+    os.replace(folder / "state.json.new", folder / "state.json")
+
+
+def load(folder: str | Path) -> RunState:
+    """Read a state that :func:`save` wrote.
+
+    Raises:
+        ValueError: If a file is missing, broken or of another configuration; names the file.
+    """
+    folder = Path(folder)
+    sheet = folder / "state.json"
+    arrays_file = folder / "state.safetensors"
+    try:
+        values = json.loads(sheet.read_text(encoding="utf-8"))
+        if values["format"] != _FORMAT:
+            raise ValueError(f"format must be {_FORMAT}, got {values['format']!r}")
+        config = TrainConfig.from_json(values["config"])
+        stop = None if values["stop"] is None else Stop(**values["stop"])
+        step, epoch, position = (int(values[name]) for name in ("step", "epoch", "position"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise ValueError(f"cannot read a run from {sheet}: {fault!r}") from fault
+    try:
+        arrays = load_file(arrays_file)
+        model = build_model(config, generator=None)
+        names = [name for name, _ in model.named_parameters()]
+        flat = np.concatenate([arrays[f"model.{name}"].ravel() for name in names])
+        first, second = (arrays[name] for name in _MOMENTS)
+        for of_all_parameters in (flat, first, second):
+            lay_flat(model, torch.from_numpy(of_all_parameters))
+    except (OSError, SafetensorError, ValueError, KeyError) as fault:
+        raise ValueError(f"cannot read a run from {arrays_file}: {fault!r}") from fault
+    return RunState(
+        config=config,
+        step=step,
+        epoch=epoch,
+        position=position,
+        parameters=flat,
+        first_moment=first,
+        second_moment=second,
+        stop=stop,
+    )
+
+
+def _on_cpu(config: TrainConfig) -> TrainConfig:
+    return dataclasses.replace(config, device="cpu")
