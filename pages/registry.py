@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from iwae_core.ui import lessons, warmup
+from iwae_core.ui import lessons, look, url, warmup
 
 st.set_page_config(page_title="IWAE Lab", page_icon=":material/balance:", layout="wide")
 
@@ -18,5 +18,7 @@ for lesson in lessons.LESSONS:
     sections.setdefault(lesson.section, []).append(page)
 
 page = st.navigation(sections)
+url.turn_to(page.url_path)
+look.apply()
 warmup.wait()
 page.run()

@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from iwae_core.places import ASSETS
+from iwae_core.view import theme
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
-_GENERATED: dict[str, Callable[[], str]] = {}
+_GENERATED: dict[str, Callable[[], str]] = {"theme.js": theme.javascript}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,6 @@ class Asset:
     compressed: bytes
     digest: str
     media_type: str
-
-
-def generated(name: str, text: Callable[[], str]) -> None:
-    """Serve ``/lab/<name>`` from a function that writes the file's text, called once."""
-    _GENERATED[name] = text
 
 
 @cache

@@ -1,0 +1,159 @@
+// Draws one plotly figure and keeps it: new data reach the same node through Plotly.react, so zoom,
+// hidden legend entries and hover stay. Streamlit calls `draw` at every change of data or theme and
+// once its returned function when the chart leaves the page; both may be called any number of times.
+
+import { templates, toDark } from "./theme.js";
+
+const charts = new WeakMap(); // parentElement -> { node, observer, painted }
+let library = null;
+
+export function plotly() {
+  library ??= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(window.Plotly);
+    const script = document.createElement("script");
+    script.src = new URL("./plotly.min.js", import.meta.url).href;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("plotly.min.js did not load"));
+    document.head.append(script);
+  });
+  return library;
+}
+
+export function isDark(element) {
+  const color = getComputedStyle(element).getPropertyValue("--st-background-color").trim();
+  const [red, green, blue] = channels(color) ?? [255, 255, 255];
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 128;
+}
+
+function channels(color) {
+  const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(color);
+  if (hex) return hex.slice(1).map((pair) => parseInt(pair, 16));
+  const rgb = /^rgba?\(\s*([\d.]+)[\s,]+([\d.]+)[\s,]+([\d.]+)/i.exec(color);
+  return rgb ? rgb.slice(1).map(Number) : null;
+}
+
+// Figures are built with light tones; a tone of the palette becomes its dark partner, opacity kept.
+export function darken(value) {
+  if (Array.isArray(value)) return value.map(darken);
+  if (value && typeof value === "object") {
+    if (ArrayBuffer.isView(value) || "bdata" in value) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, darken(item)]));
+  }
+  if (typeof value !== "string") return value;
+  const direct = toDark[value.toLowerCase()];
+  if (direct) return direct;
+  const faded = /^rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)$/.exec(value);
+  if (!faded) return value;
+  const hex = "#" + faded.slice(1, 4).map((n) => Number(n).toString(16).padStart(2, "0")).join("");
+  const tone = toDark[hex];
+  return tone ? `rgba(${channels(tone).join(",")},${faded[4]})` : value;
+}
+
+export default async function draw({ parentElement, data }) {
+  const Plotly = await plotly();
+  const chart = charts.get(parentElement) ?? mount(parentElement);
+  charts.set(parentElement, chart);
+  const { node } = chart;
+  node.style.height = `${data.height}px`;
+  node.setAttribute("aria-label", data.alt);
+
+  const figure = JSON.parse(data.figure);
+  const dark = isDark(parentElement);
+  const { data: traces, layout } = dark ? darken(figure) : figure;
+  layout.template = templates[dark ? "dark" : "light"];
+  layout.uirevision ??= data.key;
+  layout.autosize = true;
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) delete layout.transition;
+
+  await Plotly.react(node, traces, layout, config(Plotly, data.key));
+  node.dataset.theme = dark ? "dark" : "light";
+  node.dataset.painted = String(++chart.painted); // tests and benchmarks wait for this
+  return () => unmount(parentElement, Plotly);
+}
+
+function mount(parentElement) {
+  const node = document.createElement("div");
+  node.className = "lab-chart";
+  node.style.width = "100%";
+  node.setAttribute("role", "figure");
+  parentElement.append(node);
+  const observer = new ResizeObserver(() => {
+    if (node.data && node.clientWidth > 0) window.Plotly.Plots.resize(node);
+  });
+  observer.observe(parentElement);
+  return { node, observer, painted: 0 };
+}
+
+function unmount(parentElement, Plotly) {
+  const chart = charts.get(parentElement);
+  if (!chart) return;
+  charts.delete(parentElement);
+  chart.observer.disconnect();
+  Plotly.purge(chart.node);
+  chart.node.remove();
+}
+
+function config(Plotly, name) {
+  const filename = name.replace(/[^\w-]+/g, "-");
+  const picture = (format) => (node) => Plotly.downloadImage(node, { format, filename, scale: 2 });
+  return {
+    responsive: false, // the ResizeObserver above also sees the sidebar open and close
+    displaylogo: false,
+    modeBarButtonsToRemove: ["toImage", "lasso2d", "select2d", "autoScale2d"],
+    modeBarButtonsToAdd: [
+      { name: "png", title: "Download as PNG", icon: Plotly.Icons.camera, click: picture("png") },
+      { name: "svg", title: "Download as SVG", icon: Plotly.Icons.pencil, click: picture("svg") },
+      {
+        name: "csv",
+        title: "Download the data as CSV",
+        icon: Plotly.Icons.disk,
+        click: (node) => save(csv(node.data), `${filename}.csv`, "text/csv"),
+      },
+    ],
+  };
+}
+
+const ARRAYS = {
+  f4: Float32Array, f8: Float64Array, i1: Int8Array, i2: Int16Array, i4: Int32Array,
+  u1: Uint8Array, u2: Uint16Array, u4: Uint32Array,
+};
+
+// plotly.py sends NumPy arrays as base64 with their type.
+export function values(array) {
+  if (array == null) return [];
+  if (!array.bdata) return Array.from(array);
+  const bytes = Uint8Array.from(atob(array.bdata), (letter) => letter.charCodeAt(0));
+  const flat = Array.from(new ARRAYS[array.dtype](bytes.buffer));
+  const shape = String(array.shape ?? "").split(",").map(Number);
+  if (shape.length < 2) return flat;
+  return Array.from({ length: shape[0] }, (_, i) => flat.slice(i * shape[1], (i + 1) * shape[1]));
+}
+
+// One row per point: trace, x, y and, where there is one, z.
+export function csv(traces) {
+  const rows = [["trace", "x", "y", "z"]];
+  traces.forEach((trace, number) => {
+    const name = trace.name ?? `trace ${number + 1}`;
+    const [x, y, z] = [values(trace.x), values(trace.y), values(trace.z)];
+    if (Array.isArray(z[0])) {
+      z.forEach((row, i) => row.forEach((cell, j) => rows.push([name, x[j] ?? j, y[i] ?? i, cell])));
+    } else {
+      const length = Math.max(x.length, y.length);
+      for (let i = 0; i < length; i++) rows.push([name, x[i] ?? i, y[i] ?? i, z[i] ?? ""]);
+    }
+  });
+  return rows.map((row) => row.map(quote).join(",")).join("\r\n") + "\r\n";
+}
+
+function quote(cell) {
+  const text = String(cell ?? "");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function save(text, filename, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = filename;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

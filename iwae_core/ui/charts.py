@@ -1,0 +1,55 @@
+"""The one way a figure reaches the page.
+
+``st.plotly_chart`` of Streamlit 1.67 builds its node anew at every change of data, so zoom, hover
+and legend are lost. This component keeps the node (see assets/components/chart.js); when Streamlit
+keeps it too (streamlit#16052), only this file and that one change.
+"""
+
+from functools import cache
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.io.json import to_json_plotly
+
+from iwae_core.ui import static
+
+NAME = "iwae_lab_chart"
+
+_LOADER = """
+export default async function (component) {
+  const module = await import(new URL("%s", document.baseURI).href);
+  return module.default(component);
+}
+"""
+
+
+@cache
+def _component() -> Any:
+    # Component scripts run from a blob, so the module's address is formed from the document's.
+    # Plotly puts its styles into the document's head: no shadow root.
+    return st.components.v2.component(
+        NAME, js=_LOADER % static.url("chart.js"), isolate_styles=False
+    )
+
+
+def show(figure: go.Figure, key: str, *, alt: str, height: int = 380) -> None:
+    """Draw a figure built by ``iwae_core.view``, in the reader's theme.
+
+    Args:
+        figure: Built with the light tones of ``view.theme``.
+        key: Names the chart in the session; the same key keeps zoom and legend when data change.
+        alt: What the figure shows, in one sentence, for those who do not see it.
+        height: Height in px; the width follows the page.
+
+    Raises:
+        ValueError: If ``alt`` says nothing.
+    """
+    if not alt.strip():
+        raise ValueError("alt must say what the figure shows, got an empty text")
+    spec = figure.to_dict()
+    spec["layout"].pop("template", None)  # the browser has both themes' templates
+    _component()(
+        key=key,
+        data={"figure": to_json_plotly(spec), "alt": alt, "height": height, "key": key},
+    )

@@ -1,0 +1,135 @@
+r"""The long prose of a lesson: a Markdown file whose parts a page places where it wants them.
+
+A file below ``assets/lessons`` starts with ``# Title`` and continues with parts, each below a line
+``<!-- part: name -->``. A part is Markdown with three additions:
+
+- ``{{ess:.1f}}`` takes a live number, formatted as by ``str.format``; negative numbers get a true
+  minus sign. Double braces, so that LaTeX keeps its single ones.
+- ``:target[...]``, ``:proposal[...]`` and so on for each role of ``view.theme`` wear its color,
+  ``:target[$p(z)$]`` included.
+- ``\role{target}{p(z)}`` does the same inside a formula.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import streamlit as st
+
+from iwae_core.places import ASSETS
+from iwae_core.view import theme
+
+_PART = re.compile(r"^<!-- part: ([a-z0-9_]+) -->[ \t]*$", re.MULTILINE)
+_NUMBER = re.compile(r"\{\{([A-Za-z][A-Za-z0-9_]*)(?::([^{}]*))?\}\}")
+_FORMULA_ROLE = re.compile(r"\\role\{([a-z]+)\}")
+_PROSE_ROLE = re.compile(r"(?<![\w:]):([a-z]+)\[")
+
+Live = float | int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One lesson's prose, by part."""
+
+    name: str
+    title: str
+    parts: Mapping[str, str]
+
+    def show(self, part: str, **numbers: Live) -> None:
+        """Place a part on the page, its live numbers filled in.
+
+        Raises:
+            ValueError: If the lesson has no such part, or a number is missing or never used.
+        """
+        st.markdown(self.render(part, _reader_mode(), **numbers))
+
+    def render(self, part: str, mode: str = "light", **numbers: Live) -> str:
+        """Give a part as the Markdown that Streamlit understands, for the theme ``mode``."""
+        if part not in self.parts:
+            raise ValueError(
+                f"lesson {self.name!r} has no part {part!r}; its parts are "
+                f"{', '.join(self.parts) or '(none)'}"
+            )
+        text = _fill(self.parts[part], numbers, f"part {part!r} of lesson {self.name!r}")
+        return _color(text, mode)
+
+
+def load(name: str) -> Text:
+    """Load ``assets/lessons/<name>.md``; an edited file is read anew.
+
+    Raises:
+        ValueError: If there is no such lesson, it has no title, or two parts share a name.
+    """
+    path = ASSETS / "lessons" / f"{name}.md"
+    if not path.is_file():
+        raise ValueError(f"no lesson text at {path.name} in assets/lessons")
+    return _load(name, path.stat().st_mtime_ns)
+
+
+@cache
+def _load(name: str, modified: int) -> Text:
+    return parse(name, (ASSETS / "lessons" / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def parse(name: str, source: str) -> Text:
+    """Split a lesson's Markdown into its title and parts."""
+    head, *rest = _PART.split(source)
+    title = re.match(r"\s*# (.+)", head)
+    if not title:
+        raise ValueError(f"lesson {name!r} must start with a line '# Title'")
+    names, bodies = rest[::2], rest[1::2]
+    twice = {part for part in names if names.count(part) > 1}
+    if twice:
+        raise ValueError(f"lesson {name!r} has part {', '.join(sorted(twice))} twice")
+    parts = {part: body.strip() for part, body in zip(names, bodies, strict=True)}
+    return Text(name=name, title=title[1].strip(), parts=parts)
+
+
+def fields(text: str) -> set[str]:
+    r"""Names of the live numbers a part asks for.
+
+    >>> sorted(fields(r"ESS is {{ess:.1f}}: $\frac{a}{b} x_{{{K}}}$"))
+    ['K', 'ess']
+    """
+    return {match[1] for match in _NUMBER.finditer(text)}
+
+
+def _fill(text: str, numbers: Mapping[str, Live], where: str) -> str:
+    asked = fields(text)
+    if asked != set(numbers):
+        raise ValueError(
+            f"{where} asks for the numbers {sorted(asked)}, but was given {sorted(numbers)}"
+        )
+
+    def one(match: re.Match[str]) -> str:
+        filled = format(numbers[match[1]], match[2] or "")
+        if isinstance(numbers[match[1]], str):
+            return filled
+        return filled.replace("-", "\N{MINUS SIGN}")
+
+    return _NUMBER.sub(one, text)
+
+
+def _color(text: str, mode: str) -> str:
+    def in_formula(match: re.Match[str]) -> str:
+        role = _role(match[1])
+        return rf"\textcolor{{{role.dark_text if mode == 'dark' else role.light_text}}}"
+
+    def in_prose(match: re.Match[str]) -> str:
+        if match[1] not in theme.ROLES:
+            return match[0]  # one of Streamlit's own, such as :material or :small
+        prose = _role(match[1]).prose
+        return f":{prose}[" if prose else "["
+
+    return _PROSE_ROLE.sub(in_prose, _FORMULA_ROLE.sub(in_formula, text))
+
+
+def _role(name: str) -> theme.Role:
+    if name not in theme.ROLES:
+        raise ValueError(f"{name!r} is no role; the roles are {', '.join(theme.ROLES)}")
+    return theme.ROLES[name]
+
+
+def _reader_mode() -> str:
+    return "dark" if st.context.theme.type == "dark" else "light"
