@@ -9,7 +9,7 @@ from typing import Any, overload
 
 import streamlit as st
 
-from iwae_core.ui.fields import BoolField, ChoiceField, FloatField, IntField, SeedField
+from iwae_core.ui.fields import BoolField, ChoiceField, FloatField, IntField, SeedField, readable
 from iwae_core.ui.url import Link
 
 _MOST_SEGMENTS = 4  # more choices than this do not fit a phone's width
@@ -183,19 +183,6 @@ def log_steps(field: IntField | FloatField) -> list[float]:
             float(f"{digit}e{power}") for power in range(first, last + 1) for digit in (1, 2, 5)
         }
     return sorted(stop for stop in stops if field.low <= stop <= field.high)
-
-
-def readable(value: float) -> str:
-    """Write a number for a label: 1 234, 0.05, 2·10⁻⁵.
-
-    >>> readable(1000), readable(0.05), readable(0.00002)
-    ('1000', '0.05', '2·10⁻⁵')
-    """
-    if isinstance(value, int) or value == 0 or abs(value) >= 1e-3:
-        return f"{value:g}".replace("-", "\N{MINUS SIGN}") if abs(value) < 1e6 else str(value)
-    mantissa, power = f"{value:.3e}".split("e")
-    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{float(mantissa):g}".replace("-", "\N{MINUS SIGN}") + f"·10{raised}"
 
 
 def _label(label: str, unit: str) -> str:

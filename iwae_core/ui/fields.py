@@ -135,6 +135,19 @@ class SeedField(IntField):
     high: int = 2**31 - 1
 
 
+def readable(value: float) -> str:
+    """Write a number for a label or a sentence.
+
+    >>> readable(1000), readable(0.05), readable(0.00002)
+    ('1000', '0.05', '2·10⁻⁵')
+    """
+    if isinstance(value, int) or value == 0 or abs(value) >= 1e-3:
+        return f"{value:g}".replace("-", "\N{MINUS SIGN}") if abs(value) < 1e6 else str(value)
+    mantissa, power = f"{value:.3e}".split("e")
+    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{float(mantissa):g}".replace("-", "\N{MINUS SIGN}") + f"·10{raised}"
+
+
 def _check_range(name: str, default: float, low: float, high: float) -> None:
     if not low <= default <= high:
         raise ValueError(f"the default of {name} must lie in {low}..{high}, got {default}")
@@ -142,5 +155,5 @@ def _check_range(name: str, default: float, low: float, high: float) -> None:
 
 def _within(value: float, low: float, high: float) -> float:
     if not low <= value <= high:
-        raise ValueError(f"is outside {low:g}..{high:g}")
+        raise ValueError(f"is outside {readable(low)}..{readable(high)}")
     return value

@@ -1,13 +1,9 @@
 """What the application adds to Streamlit's server: routes, headers, and warmth at start."""
 
-import importlib
-import importlib.util
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -18,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from iwae_core import __version__
+from iwae_core.runtime import executor
 from iwae_core.ui import static, warmup
 
 # The options the app relies on; a test compares this report with .streamlit/config.toml.
@@ -96,7 +93,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     warming = warmup.start(
         lambda: static.asset("plotly.min.js"),
         warmup.adam_step,
-        _warm_pool,
+        lambda: executor.warm(executor.shared()),
     )
     host, port = st.get_option("server.address"), st.get_option("server.port")
     print(f"IWAE Lab is served on http://{host}:{port} (Ctrl+C stops it)", file=sys.stderr)
@@ -104,21 +101,4 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
         yield {}
     finally:
         warming.join(timeout=30)
-        _stop_pool()
-
-
-# Until runtime/executor.py is there, the app runs without its pool.
-def _pool() -> Any:
-    if importlib.util.find_spec("iwae_core.runtime.executor") is None:
-        return None
-    return importlib.import_module("iwae_core.runtime.executor")
-
-
-def _warm_pool() -> None:
-    if executor := _pool():
-        executor.shared().submit(os.getpid).result()
-
-
-def _stop_pool() -> None:
-    if executor := _pool():
-        executor.shared().shutdown()
+        executor.stop_shared()

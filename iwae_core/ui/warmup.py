@@ -7,23 +7,11 @@ what no page needs to draw itself - the first Adam step, the worker pool - comes
 
 import gc
 import importlib
-import importlib.util
+import pkgutil
 import threading
 from collections.abc import Callable
 
-# What the pages import, slowest first. `iwae_core` modules bring their own dependencies along.
-_MODULES = (
-    "torch",
-    "scipy.stats",
-    "scipy.special",
-    "plotly.graph_objects",
-    "iwae_core.ui.charts",
-    "iwae_core.ui.controls",
-    "iwae_core.ui.code",
-    "iwae_core.ui.lesson",
-    "iwae_core.ui.runs",
-    "iwae_core.ui.live",
-)
+from iwae_core import ui
 
 _imported = threading.Event()
 _imported.set()  # nothing to wait for until a server starts the warm-up
@@ -68,9 +56,9 @@ def import_modules() -> None:
     torch.set_num_threads(1)
     # Normalized weights underflow; denormals make later steps up to three times slower.
     torch.set_flush_denormal(True)
-    for name in _MODULES:
-        if importlib.util.find_spec(name) is not None:
-            importlib.import_module(name)
+    # Pages import streamlit and iwae_core.ui only; its modules bring the rest along.
+    for module in pkgutil.iter_modules(ui.__path__, prefix=f"{ui.__name__}."):
+        importlib.import_module(module.name)
 
 
 def adam_step() -> None:
