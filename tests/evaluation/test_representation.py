@@ -99,17 +99,52 @@ def test_neighbors_vote_as_counted_by_hand():
     assert knn_accuracy(data, 3) == 0.5  # all vote 1
 
 
-def test_clusters_are_found_without_labels_and_judged_on_the_test_set():
+def test_every_measure_is_judged_on_the_test_set():
     # Two clusters, but the test labels halve each of them at random, so clusters and labels
     # are independent; in training they agree perfectly.
     train, train_labels = blobs(400, [[0.0], [9.0]], 0.1, 6)
     test, _ = blobs(4000, [[0.0], [9.0]], 0.1, 7)
     coin = np.random.default_rng(8).integers(2, size=4000)
-    nmi, ari = clustering(labeled_latents(train, train_labels, test, coin), seed=0)
+    data = labeled_latents(train, train_labels, test, coin)
+    assert_share(linear_probe(data)[0], 0.5, 4000)
+    assert_share(knn_accuracy(data, 3), 0.5, 4000)
+    nmi, ari = clustering(data, seed=0)
     assert nmi < 0.005
     assert abs(ari) < 0.005
     swapped = labeled_latents(train, train_labels, train, 1 - train_labels)
     assert clustering(swapped, seed=0) == pytest.approx((1.0, 1.0))
+
+
+def test_clusters_against_classes_as_counted_by_hand():
+    # Classes against clusters: [[2, 1], [1, 2]]. I = (2 log 4/3 + log 2/3) / 3, H = log 2 for
+    # both. Pairs: 2 agree, 6 * 6 / 15 = 2.4 by chance, 6 at most.
+    train = [[0.0], [0.1], [9.0], [9.1]]
+    test = [[0.0], [0.0], [0.1], [9.0], [9.0], [9.1]]
+    data = labeled_latents(train, [0, 0, 1, 1], test, [0, 0, 1, 1, 1, 0])
+    nmi, ari = clustering(data, seed=0)
+    information = (2 * math.log(4 / 3) + math.log(2 / 3)) / 3
+    assert nmi == pytest.approx(information / math.log(2))
+    assert ari == pytest.approx((2 - 2.4) / (6 - 2.4))
+
+
+def test_the_seed_decides_the_clusters_of_shapeless_latents():
+    rng = np.random.default_rng(19)
+    latents, labels = rng.random((200, 6)), rng.integers(10, size=200)
+    data = labeled_latents(latents, labels, latents, labels)
+    scores = [clustering(data, seed=seed) for seed in (1, 1, 2)]
+    assert scores[0] == scores[1] != scores[2]
+
+
+def test_the_report_summarizes_the_repeats():
+    centers = [[0.0], [2.0]]
+    sets = (*blobs(100, centers, 1.0, 20), *blobs(300, centers, 1.0, 21))
+    report = representation_report(*sets, seed=4, few_labels=(1, 3), n_repeats=4)
+    for i, n_labels in enumerate((1, 3)):
+        each = few_label_accuracy(labeled_latents(*sets), n_labels, n_repeats=4, seed=4)
+        assert report.few_label_mean[i] == pytest.approx(sum(each) / 4)
+        variance = sum((accuracy - sum(each) / 4) ** 2 for accuracy in each) / 3
+        assert report.few_label_std[i] == pytest.approx(math.sqrt(variance))
+    assert report.linear_probe == linear_probe(labeled_latents(*sets))[0]
 
 
 def test_more_labels_know_more_and_scatter_less():
@@ -149,7 +184,7 @@ def test_picks_are_distinct_equal_per_class_and_nested(counts, n_labels, seed):
 
 def test_fully_collapsed_latents_score_chance_in_silence():
     labels = np.array([0, 0, 0, 1, 2] * 20)
-    still = np.full((100, 4), 0.3)
+    still = np.full((100, 4), 0.5)
     report = representation_report(still, labels, still, labels, seed=0)
     assert report.chance == 0.6
     assert report.linear_probe == 0.6
