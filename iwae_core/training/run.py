@@ -125,6 +125,9 @@ class _Trainer:
     """The mutable inside of one slice: a model and an optimizer on one flat tensor."""
 
     def __init__(self, state: RunState) -> None:
+        # Normalized weights underflow. Denormals would make late steps up to three times slower
+        # (K = 50, MNIST), and a caller who has this flag off would get other bits.
+        torch.set_flush_denormal(True)
         self.config = state.config
         self.device = state.config.resolved_device()
         self.data = datasets.load(state.config.dataset, state.config.data_folder)

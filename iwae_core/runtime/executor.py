@@ -1,0 +1,111 @@
+"""Where slices run: a small pool of worker processes behind the standard Executor interface.
+
+A page never trains. It submits slices to an executor, any ``concurrent.futures.Executor``. The one
+here is loky's, which notices a killed worker and, unlike the standard library's pool, starts its
+processes without importing ``__main__`` again (under Streamlit that would run the page).
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from loky.process_executor import ProcessPoolExecutor
+
+
+def local(n_workers: int) -> Executor:
+    """A pool of ``n_workers`` processes on this machine, one torch thread each.
+
+    Call :func:`warm` before the first user: a fresh worker imports torch for about 2 seconds.
+
+    Raises:
+        ValueError: If ``n_workers`` is below 1.
+    """
+    if n_workers < 1:
+        raise ValueError(f"n_workers must be at least 1, got {n_workers}")
+    return _RestartingPool(n_workers)
+
+
+class _RestartingPool(Executor):
+    """A loky pool that is replaced when a killed worker has broken it.
+
+    The futures of a broken pool fail with ``BrokenProcessPool``; who submitted them submits them
+    again and reaches the new pool.
+    """
+
+    def __init__(self, n_workers: int) -> None:
+        self._n_workers = n_workers
+        self._lock = threading.Lock()
+        self._pool = self._start()
+
+    def _start(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            max_workers=self._n_workers,
+            initializer=_warm_worker,
+            env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        )
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with self._lock:
+            try:
+                return self._pool.submit(fn, *args, **kwargs)
+            except BrokenProcessPool:
+                self._pool.shutdown(wait=False, kill_workers=True)
+                self._pool = self._start()
+                return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        # A slice in flight is worth a quarter of a second and can be taken again.
+        with self._lock:
+            self._pool.shutdown(wait=wait, kill_workers=True)
+
+
+def _warm_worker() -> None:
+    """Import what a slice needs, in a process that should not disturb the one that serves."""
+    import torch
+
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    from iwae_core.training import TrainConfig, advance, begin
+
+    # The first Adam of a process imports torch._dynamo: 0.9 s that nobody should wait for.
+    advance(begin(TrainConfig(dataset="moons", hidden=(2,), latent_dim=2)), 1)
+
+
+_shared: Executor | None = None
+_shared_lock = threading.Lock()
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def shared() -> Executor:
+    """The executor of this server, started at the first call; the launcher calls first."""
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            _shared = local(n_cores())
+        return _shared
+
+
+def warm(executor: Executor) -> None:
+    """Wait until the executor answers, so that the first user need not."""
+    executor.submit(os.getpid).result()
+
+
+def stop_shared() -> None:
+    """End the shared executor's processes; the next :func:`shared` starts anew."""
+    global _shared
+    with _shared_lock:
+        if _shared is not None:
+            _shared.shutdown()
+        _shared = None

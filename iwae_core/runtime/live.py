@@ -1,0 +1,269 @@
+r"""A training run that someone watches: play, pause, step, change, reset.
+
+The run is driven by its own results. Each finished slice hands over the next state and submits the
+next slice, so one run has at most one slice in the queue, and many runs share the workers in turn.
+Since a slice is a pure function, a result may be thrown away: pause takes effect at once, the
+slice under way is dropped, and the next play takes the same steps to the same bits. A killed
+worker costs its slice in the same way.
+
+A run lives by its polls. Without one for ``lease_seconds`` it stops submitting and keeps its
+state; the next poll lets it go on.
+"""
+
+import math
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from iwae_core.runtime.history import History
+from iwae_core.runtime.slices import Done, Work, carry_out
+from iwae_core.training import RunState, TrainConfig
+
+Mode = Literal["playing", "paused", "stopped"]
+
+_MOST_RETRIES = 5  # of one slice, when workers die under it
+_LOOK_SHARE = 0.1  # of the time, at most, goes to looking at the run
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a run stands.
+
+    Attributes:
+        mode: "playing", "paused", or "stopped" when it cannot go on.
+        step: Updates taken.
+        steps_per_second: Of training alone, in the last slice; 0 before the first.
+        n_samples: K of the settings in force.
+        cause: Why it stopped, for people; empty while it can go on.
+        generation: Counts the resets; curves of an older one are over.
+    """
+
+    mode: Mode
+    step: int
+    steps_per_second: float
+    n_samples: int
+    cause: str
+    generation: int
+
+
+class LiveRun:
+    """One run on an executor; every method returns at once and may be called from any thread.
+
+    Args:
+        config: The run's settings.
+        executor: Where slices run.
+        slice_seconds: Length of a slice to aim for.
+        lease_seconds: How long a run goes on without a poll.
+        clock: Seconds that never go back; tests pass their own.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        executor: Executor,
+        *,
+        slice_seconds: float = 0.25,
+        lease_seconds: float = 20.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.run_id = secrets.token_urlsafe(16)
+        self.last_poll = clock()
+        self._executor = executor
+        self._slice_seconds = slice_seconds
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._ticket = 0  # results of an older ticket are dropped
+        self._in_flight = False
+        self._generation = 0
+        self._start_over(config)
+
+    def _start_over(self, config: TrainConfig) -> None:
+        self._generation += 1
+        self._config = config
+        self._state: RunState | None = None
+        self._changes: dict[str, Any] = {}
+        self._mode: Mode = "paused"
+        self._cause = ""
+        self._retries = 0
+        self._seconds_per_step = 0.0
+        self._unseen_seconds = math.inf  # training time since the last look
+        self._look_seconds = 0.0
+        self._steps_left = 0  # of a single-step request
+        self.history = History()
+        self._submit_first_look()
+
+    # What a person does -----------------------------------------------------------------------
+
+    def play(self) -> None:
+        """Go on until paused."""
+        with self._lock:
+            if self._mode == "paused":
+                self._mode = "playing"
+                self.last_poll = self._clock()
+                self._submit()
+
+    def pause(self) -> None:
+        """Stand still at the step shown; the slice under way is dropped."""
+        with self._lock:
+            if self._mode == "playing":
+                self._mode = "paused"
+                if self._state is not None:  # else the run is still to begin, paused or not
+                    self._drop_slice()
+
+    def step(self, n_steps: int = 1) -> None:
+        """Pause, then take ``n_steps`` updates."""
+        with self._lock:
+            self.pause()
+            if self._mode == "paused":
+                self._steps_left += n_steps
+                self._submit()
+
+    def change(self, **changes: Any) -> None:
+        """Change live fields from the next slice on.
+
+        Raises:
+            ValueError: If a field is not live or its value is refused; nothing changes then.
+        """
+        with self._lock:
+            self._config = self._config.with_changes(**changes)
+            self._changes |= changes
+            self._seconds_per_step = 0.0  # another K costs another time: measure anew
+            if self._mode == "stopped" and self._state is not None:
+                self._mode, self._cause = "paused", ""
+
+    def reset(self) -> None:
+        """Back to the start: same settings, same seed, paused."""
+        with self._lock:
+            self._drop_slice()
+            self._start_over(self._config)
+
+    def new_seed(self, seed: int) -> None:
+        """Start over with other noise, paused."""
+        with self._lock:
+            self._drop_slice()
+            self._start_over(replace(self._config, seed=seed))
+
+    def close(self) -> None:
+        """Submit nothing more."""
+        with self._lock:
+            self._drop_slice()
+            self._mode, self._cause = "stopped", "the run was closed"
+
+    # What the picture does ----------------------------------------------------------------------
+
+    def poll(self) -> Status:
+        """Renew the lease and say how the run stands."""
+        with self._lock:
+            self.last_poll = self._clock()
+            if self._mode == "playing" and not self._in_flight:
+                self._submit()
+            return self.status()
+
+    def status(self) -> Status:
+        """How the run stands, without renewing its lease."""
+        with self._lock:
+            speed = 1 / self._seconds_per_step if self._seconds_per_step else 0.0
+            step = self._state.step if self._state else 0
+            return Status(
+                self._mode, step, speed, self._config.n_samples, self._cause, self._generation
+            )
+
+    @property
+    def config(self) -> TrainConfig:
+        """The settings in force, with the changes made so far."""
+        return self._config
+
+    @property
+    def state(self) -> RunState | None:
+        """The last state; None until the run has begun."""
+        return self._state
+
+    # What drives it -----------------------------------------------------------------------------
+
+    def _submit_first_look(self) -> None:
+        self._send(n_steps=0, look=True)
+
+    def _drop_slice(self) -> None:
+        self._ticket += 1
+        self._in_flight = False
+        self._steps_left = 0
+
+    def _submit(self) -> None:
+        if self._in_flight:
+            return
+        if self._steps_left:
+            self._send(n_steps=self._steps_left, look=True)
+        elif self._mode == "playing":
+            look = self._unseen_seconds * _LOOK_SHARE >= self._look_seconds
+            self._send(n_steps=self._slice_steps(), look=look)
+
+    def _slice_steps(self) -> int:
+        if not self._seconds_per_step:
+            return 1  # a first step to measure by
+        return max(1, min(2000, round(self._slice_seconds / self._seconds_per_step)))
+
+    def _send(self, *, n_steps: int, look: bool) -> None:
+        work = Work(
+            start=self._state if self._state is not None else self._config,
+            n_steps=n_steps,
+            changes=dict(self._changes) if self._state is not None else {},
+            look=look,
+        )
+        ticket = self._ticket
+        self._in_flight = True
+        try:
+            future = self._executor.submit(carry_out, work)
+        except RuntimeError as fault:  # the executor has been shut down
+            self._stop(f"no worker takes the run: {fault}")
+            return
+        future.add_done_callback(lambda done: self._finished(ticket, work, done))
+
+    def _finished(self, ticket: int, work: Work, future: "Future[Done]") -> None:
+        with self._lock:
+            if ticket != self._ticket:
+                return
+            self._in_flight = False
+            if future.cancelled():
+                self._stop("the executor was shut down")
+                return
+            fault = future.exception()
+            if fault is None:
+                self._take_in(work, future.result())
+            elif isinstance(fault, BrokenExecutor) and self._retries < _MOST_RETRIES:
+                # The worker died: take the same slice again, from the state that is still here.
+                self._retries += 1
+                self._send(n_steps=work.n_steps, look=work.look)
+            else:
+                self._stop(str(fault) or type(fault).__name__)
+
+    def _take_in(self, work: Work, done: Done) -> None:
+        self._retries = 0
+        self._state = done.state
+        self._changes = {
+            name: value
+            for name, value in self._changes.items()
+            if getattr(done.state.config, name) != value
+        }
+        self.history.add(done.records, done.frame)
+        n_taken = len(done.records.step)
+        if n_taken:
+            self._seconds_per_step = done.step_seconds / n_taken
+            self._unseen_seconds += done.step_seconds
+        if done.frame is not None:
+            self._look_seconds, self._unseen_seconds = done.look_seconds, 0.0
+        self._steps_left = max(0, self._steps_left - n_taken) if work.n_steps else self._steps_left
+        if done.state.stop is not None:
+            self._stop(f"stopped at step {done.state.stop.step}: {done.state.stop.cause}")
+            return
+        if self._clock() - self.last_poll <= self._lease_seconds or self._steps_left:
+            self._submit()
+
+    def _stop(self, cause: str) -> None:
+        self._in_flight = False
+        self._steps_left = 0
+        self._mode, self._cause = "stopped", cause

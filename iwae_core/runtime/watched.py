@@ -1,0 +1,61 @@
+"""The runs that this server holds for the people who watch them, found by an unguessable id."""
+
+import threading
+import time
+
+from iwae_core.runtime import executor
+from iwae_core.runtime.live import LiveRun
+from iwae_core.training import TrainConfig
+
+# A page that was closed, or asleep for longer than this, finds its run gone and starts a new one.
+KEEP_SECONDS = 600.0
+MOST_RUNS = 400
+
+_runs: dict[str, LiveRun] = {}
+_lock = threading.Lock()
+
+
+def open_run(config: TrainConfig) -> LiveRun:
+    """Begin a run, paused, on the server's executor.
+
+    Raises:
+        ValueError: If the server already holds as many runs as it can.
+    """
+    sweep()
+    with _lock:
+        if len(_runs) >= MOST_RUNS:
+            raise ValueError(
+                f"this server holds {MOST_RUNS} runs, its limit; try again in some minutes"
+            )
+        run = LiveRun(config, executor.shared())
+        _runs[run.run_id] = run
+    return run
+
+
+def find(run_id: str) -> LiveRun | None:
+    """The run of that id, or None when it is gone."""
+    with _lock:
+        return _runs.get(run_id)
+
+
+def close(run_id: str) -> None:
+    """End a run and forget it; an unknown id is already forgotten."""
+    with _lock:
+        run = _runs.pop(run_id, None)
+    if run is not None:
+        run.close()
+
+
+def sweep(now: float | None = None) -> None:
+    """Forget the runs that nobody has polled for ``KEEP_SECONDS``."""
+    now = time.monotonic() if now is None else now
+    with _lock:
+        idle = [run_id for run_id, run in _runs.items() if now - run.last_poll > KEEP_SECONDS]
+    for run_id in idle:
+        close(run_id)
+
+
+def n_runs() -> int:
+    """How many runs the server holds."""
+    with _lock:
+        return len(_runs)

@@ -1,0 +1,265 @@
+"""A watched run: what a person may do, and what happens when workers die or nobody watches."""
+
+import gc
+import os
+import signal
+import threading
+import time
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+
+import numpy as np
+import psutil
+import pytest
+
+from iwae_core.runtime import executor, watched
+from iwae_core.runtime.live import LiveRun
+from iwae_core.training import TrainConfig, advance, begin
+
+SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
+
+
+class ByHand(Executor):
+    """Runs nothing until told: the test decides when a slice finishes, and how."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def submit(self, fn, /, *args):
+        future = Future()
+        self.waiting.append((future, fn, args))
+        return future
+
+    def finish(self):
+        future, fn, args = self.waiting.pop(0)
+        try:
+            future.set_result(fn(*args))
+        except Exception as fault:
+            future.set_exception(fault)
+
+    def kill(self):
+        future, _, _ = self.waiting.pop(0)
+        future.set_exception(BrokenProcessPool("a worker was killed"))
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        pass
+
+
+@pytest.fixture
+def pool():
+    return ByHand()
+
+
+@pytest.fixture(scope="module")
+def workers():
+    pool = executor.local(2)
+    executor.warm(pool)
+    yield pool
+    pool.shutdown()
+
+
+def wait_for(condition, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def test_a_run_starts_paused_with_its_first_picture(pool):
+    run = LiveRun(SMALL, pool)
+    pool.finish()
+    assert run.status().mode == "paused"
+    assert run.status().step == 0
+    assert run.history.frame.step == 0
+    assert not pool.waiting
+
+
+def test_play_pause_step_and_their_numbers_are_those_of_the_pure_function(pool):
+    run = LiveRun(SMALL, pool)
+    pool.finish()
+    run.play()
+    for _ in range(3):
+        pool.finish()
+    at = run.status().step
+    assert at > 1
+    run.pause()
+    pool.finish()  # the slice under way comes in late
+    assert run.status().step == at
+    assert not pool.waiting
+    run.step(2)
+    pool.finish()
+    assert run.status().step == at + 2
+    assert run.status().mode == "paused"
+    expected = advance(begin(SMALL), at + 2).state
+    assert np.array_equal(run.state.parameters, expected.parameters)
+    assert run.history.steps.rows[-1, 0] == at + 2
+    assert len(run.history.steps.rows) == at + 2
+
+
+def test_a_change_takes_effect_in_the_next_slice(pool):
+    run = LiveRun(SMALL, pool)
+    pool.finish()
+    run.play()
+    pool.finish()
+    run.change(n_samples=7, learning_rate=0.01)
+    pool.finish()  # was under way with K = 3
+    assert run.state.config.n_samples == 3
+    pool.finish()
+    assert run.state.config.n_samples == 7
+    assert run.state.config.learning_rate == 0.01
+    with pytest.raises(ValueError, match="n_samples"):
+        run.change(n_samples=0)
+    assert run.config.n_samples == 7
+
+
+def test_reset_keeps_the_seed_and_new_seed_changes_it(pool):
+    run = LiveRun(SMALL, pool)
+    pool.finish()
+    first = run.state.parameters
+    run.play()
+    pool.finish()
+    run.reset()
+    pool.waiting.pop(0)  # the slice under way before the reset
+    pool.finish()
+    assert np.array_equal(run.state.parameters, first)
+    assert run.status().generation == 2
+    assert len(run.history.steps.rows) == 0
+    run.new_seed(9)
+    pool.finish()
+    assert not np.array_equal(run.state.parameters, first)
+    assert run.config.seed == 9
+
+
+def test_a_dead_worker_costs_one_slice_and_a_slice_that_always_dies_stops_the_run(pool):
+    run = LiveRun(SMALL, pool)
+    pool.finish()
+    run.play()
+    pool.finish()
+    at = run.status().step
+    pool.kill()
+    assert run.status().mode == "playing"
+    pool.finish()
+    assert run.status().step > at
+    for _ in range(6):
+        pool.kill()
+    assert run.status().mode == "stopped"
+    assert "killed" in run.status().cause
+    assert not pool.waiting
+
+
+def test_a_run_that_cannot_begin_says_why(pool, tmp_path):
+    run = LiveRun(TrainConfig(dataset="mnist_fixed", data_folder=str(tmp_path), hidden=(4,)), pool)
+    pool.finish()
+    assert run.status().mode == "stopped"
+    assert "binarized_mnist" in run.status().cause
+
+
+def test_a_run_nobody_polls_pauses_and_a_poll_lets_it_go_on(pool):
+    now = [0.0]
+    run = LiveRun(SMALL, pool, lease_seconds=20, clock=lambda: now[0])
+    pool.finish()
+    run.play()
+    now[0] = 19.0
+    pool.finish()
+    assert len(pool.waiting) == 1
+    now[0] = 21.0
+    pool.finish()
+    assert not pool.waiting
+    assert run.status().mode == "playing"
+    at = run.status().step
+    run.poll()
+    pool.finish()
+    assert run.status().step > at
+
+
+def test_many_runs_share_the_workers_in_turn(pool):
+    runs = [LiveRun(SMALL, pool) for _ in range(5)]
+    for _ in range(5):
+        pool.finish()
+    for run in runs:
+        run.play()
+    for _ in range(3):
+        before = [run.status().step for run in runs]
+        for _ in range(5):
+            pool.finish()
+        assert all(run.status().step > at for run, at in zip(runs, before, strict=True))
+        assert len(pool.waiting) == 5  # one slice each, never more
+
+
+def kill_a_worker():
+    # loky's workers are the children that are neither its resource tracker nor a test's server.
+    for child in psutil.Process().children(recursive=True):
+        if "resource_tracker" not in " ".join(child.cmdline()):
+            os.kill(child.pid, signal.SIGKILL)
+            return
+    raise AssertionError("no worker found")
+
+
+@pytest.mark.slow
+def test_sigkill_in_mid_run_leads_to_the_same_final_parameters(workers):
+    run = LiveRun(SMALL, workers, slice_seconds=0.1)
+    run.play()
+    wait_for(lambda: run.status().step > 50)
+    run.poll()
+    kill_a_worker()
+    killed_at = run.status().step
+    wait_for(lambda: run.status().step > killed_at + 100)
+    run.pause()
+    state = run.state
+    undisturbed = workers.submit(_undisturbed, state.step).result()
+    assert np.array_equal(state.parameters, undisturbed)
+    steps = run.history.steps.rows[:, 0]
+    assert np.array_equal(steps, np.arange(1, len(steps) + 1))
+
+
+def _undisturbed(n_steps):
+    return advance(begin(SMALL), n_steps).state.parameters
+
+
+@pytest.mark.slow
+def test_fifty_opened_and_closed_runs_leave_nothing_behind(workers, monkeypatch):
+    monkeypatch.setattr(executor, "_shared", workers)
+    me = psutil.Process()
+
+    def traces():
+        gc.collect()
+        return (
+            {child.pid for child in me.children(recursive=True)},
+            threading.active_count(),
+            len(me.open_files()) + me.num_fds(),
+        )
+
+    before = traces()
+    for _ in range(50):
+        run = watched.open_run(SMALL)
+        run.play()
+        watched.close(run.run_id)
+        assert watched.find(run.run_id) is None
+    workers.submit(os.getpid).result()
+    assert watched.n_runs() == 0
+    wait_for(lambda: traces() == before)
+
+
+def test_runs_that_nobody_polls_are_forgotten(pool, monkeypatch):
+    monkeypatch.setattr(executor, "_shared", pool)
+    run = watched.open_run(SMALL)
+    watched.sweep(run.last_poll + watched.KEEP_SECONDS - 1)
+    assert watched.find(run.run_id) is run
+    watched.sweep(run.last_poll + watched.KEEP_SECONDS + 1)
+    assert watched.find(run.run_id) is None
+    assert run.status().mode == "stopped"
+
+
+def test_the_pool_refuses_nonsense():
+    with pytest.raises(ValueError, match="n_workers must be at least 1, got 0"):
+        executor.local(0)
+
+
+def test_a_worker_has_one_thread(workers):
+    assert workers.submit(_n_threads).result() == 1
+
+
+def _n_threads():
+    import torch
+
+    return torch.get_num_threads()
