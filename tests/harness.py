@@ -1,0 +1,56 @@
+"""What the tests of pages share: a page in AppTest, its figures, its figures' numbers."""
+
+import base64
+import json
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+from iwae_core.places import PAGES
+
+# A run that trains nothing takes well under a second; a cold import of torch takes a few.
+TIMEOUT = 60
+
+
+def open_page(name: str, **query: object) -> AppTest:
+    """Open one lesson as a link would: through the registry, with a query."""
+    app = AppTest.from_file(str(PAGES / "registry.py"), default_timeout=TIMEOUT)
+    if name != "home":
+        app.run()  # the navigation must know its pages before one can be switched to
+        app.switch_page(f"{name}.py")
+    for key, value in query.items():
+        app.query_params[key] = str(value)
+    return app.run()
+
+
+def figures(app: AppTest) -> dict[str, dict]:
+    """Every figure on the page by its key, as plotly's JSON: ``data``, ``layout``."""
+    from iwae_core.ui import charts
+
+    found = {}
+    for element in app.get("bidi_component"):
+        if element.proto.component_name == charts.NAME:
+            sent = json.loads(element.proto.json)
+            found[sent["key"]] = {**json.loads(sent["figure"]), "alt": sent["alt"]}
+    return found
+
+
+def trace(figure: dict, name: str) -> dict:
+    """One trace of a figure by its name."""
+    (found,) = [trace for trace in figure["data"] if trace.get("name") == name]
+    return found
+
+
+def numbers(array: list | dict | None) -> np.ndarray:
+    """A trace's array, which plotly sends as a list or as base64 with its type."""
+    if isinstance(array, dict):
+        flat = np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"])
+        shape = array.get("shape")
+        return flat.reshape([int(n) for n in shape.split(",")]) if shape else flat
+    return np.asarray(array if array is not None else [])
+
+
+def assert_no_error(app: AppTest) -> None:
+    """Hold that the page raised nothing and shows no error box."""
+    assert not app.exception, [error.value for error in app.exception]
+    assert not app.error, [error.value for error in app.error]
