@@ -13,7 +13,21 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from iwae_core.sampling.densities import Normal, Scaled, Tail, Univariate
+from iwae_core.sampling.densities import (
+    Density,
+    Gaussian,
+    Normal,
+    Product,
+    Scaled,
+    Tail,
+    Univariate,
+)
+from iwae_core.sampling.gaussian_pairs import (
+    check_dims,
+    gaussian_kl_divergence,
+    gaussian_log_chi_square_moment,
+    gaussian_tail_index,
+)
 from iwae_core.sampling.integrands import Integrand, Power
 from iwae_core.sampling.quadrature import integrate, log_integrate
 
@@ -68,12 +82,25 @@ def log_second_moment(target: Univariate, proposal: Univariate, f: Integrand) ->
     return log_integrate(log_term, _edges(target.landmarks, proposal.landmarks, f.breakpoints))[0]
 
 
-def log_chi_square_moment(target: Univariate, proposal: Univariate) -> float:
+def log_chi_square_moment(target: Density, proposal: Density) -> float:
     r"""Logarithm of :math:`E_q[w^2]` in nats; in D independent dimensions it is D times this.
 
     For normalized densities :math:`E_q[w^2] = 1 + \chi^2(p \| q)`, and ESS / K tends to its
     inverse. Inf where it diverges or the proposal misses a part of the target's support.
+
+    Args:
+        target: On the line, a :class:`Product` or a :class:`Gaussian`; scaled or not.
+        proposal: Of the same kind.
+
+    Raises:
+        ValueError: If the two are of different kinds or of a kind without an exact answer.
     """
+    if isinstance(target, Product) and isinstance(proposal, Product):
+        check_dims(target, proposal)
+        return target.dim * log_chi_square_moment(target.base, proposal.base)
+    if isinstance(target, Gaussian) and isinstance(proposal, Gaussian):
+        return gaussian_log_chi_square_moment(target, proposal)
+    target, proposal = _both_on_the_line(target, proposal)
     p, log_scale = _unscaled(target)
     q, log_scale_q = _unscaled(proposal)
     shift = 2 * log_scale - log_scale_q
@@ -88,7 +115,7 @@ def log_chi_square_moment(target: Univariate, proposal: Univariate) -> float:
     return log_second_moment(p, q, _ONE) + shift
 
 
-def chi_square_moment(target: Univariate, proposal: Univariate) -> float:
+def chi_square_moment(target: Density, proposal: Density) -> float:
     r""":math:`E_q[w^2]`; inf where it diverges or exceeds the largest float.
 
     >>> round(chi_square_moment(Normal(), Normal(1.0, 1.5)), 6)  # science.md's formula
@@ -98,7 +125,7 @@ def chi_square_moment(target: Univariate, proposal: Univariate) -> float:
     return math.exp(log_moment) if log_moment < 709 else math.inf
 
 
-def kl_divergence(p: Univariate, q: Univariate) -> float:
+def kl_divergence(p: Density, q: Density) -> float:
     r""":math:`KL(p \| q)` of the normalized densities, in nats; inf where it diverges.
 
     About ``exp(KL)`` draws from q are needed before the weights see p
@@ -107,8 +134,16 @@ def kl_divergence(p: Univariate, q: Univariate) -> float:
     >>> round(kl_divergence(Normal(1.0, 2.0), Normal(0.0, 1.0)), 6)
     1.306853
     """
-    p, _ = _unscaled(p)
-    q, _ = _unscaled(q)
+    if isinstance(p, Product) and isinstance(q, Product):
+        check_dims(p, q)
+        return p.dim * kl_divergence(p.base, q.base)
+    if isinstance(p, Gaussian) and isinstance(q, Gaussian):
+        return gaussian_kl_divergence(p, q)
+    p, q = _both_on_the_line(p, q)
+    return _kl_on_the_line(_unscaled(p)[0], _unscaled(q)[0])
+
+
+def _kl_on_the_line(p: Univariate, q: Univariate) -> float:
     if isinstance(p, Normal) and isinstance(q, Normal):
         ratio = (p.scale / q.scale) ** 2
         return 0.5 * (ratio - 1 - math.log(ratio) + ((p.loc - q.loc) / q.scale) ** 2)
@@ -130,16 +165,23 @@ def kl_divergence(p: Univariate, q: Univariate) -> float:
     return integrate(term, _edges(p.landmarks, q.landmarks))[0]
 
 
-def tail_index(target: Univariate, proposal: Univariate) -> float:
+def tail_index(target: Density, proposal: Density) -> float:
     r"""Exact Pareto shape k of the right tail of the weights: what k-hat estimates.
 
     :math:`P_q(w > t) \sim t^{-1/k}` up to slower factors. Zero means that every moment of the
     weights is finite; above 1/2 their variance is infinite. For Normals of equal mean this is
     :math:`1 - s_q^2 / s_p^2`. Inf where the proposal misses a part of the target's support.
+    Independent coordinates share the index of one, up to logarithms.
 
     >>> tail_index(Normal(0.0, 1.0), Normal(0.0, 0.5))
     0.75
     """
+    if isinstance(target, Product) and isinstance(proposal, Product):
+        check_dims(target, proposal)
+        return tail_index(target.base, proposal.base)
+    if isinstance(target, Gaussian) and isinstance(proposal, Gaussian):
+        return gaussian_tail_index(target, proposal)
+    target, proposal = _both_on_the_line(target, proposal)
     if not covers(target, proposal):
         return math.inf
     k = 0.5 if _meets_a_zero(target, proposal) else 0.0  # near z = 0: w ~ 1 / z, P(w > t) ~ t^-2
@@ -170,6 +212,15 @@ def covers(target: Univariate, proposal: Univariate, f: Integrand = _ONE) -> boo
     needed = (target._log_prob(z) > -math.inf) & (f.log_abs(z) > -math.inf)
     missed = needed & (proposal._log_prob(z) == -math.inf)
     return not bool(missed.any())
+
+
+def _both_on_the_line(p: Density, q: Density) -> tuple[Univariate, Univariate]:
+    if isinstance(p, Univariate) and isinstance(q, Univariate):
+        return p, q
+    raise ValueError(
+        "exact answers exist for two densities on the line, two Products or two Gaussians, got "
+        f"{type(p).__name__} and {type(q).__name__}"
+    )
 
 
 def _meets_a_zero(target: Univariate, proposal: Univariate, f: Integrand = _ONE) -> bool:

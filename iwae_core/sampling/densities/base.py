@@ -12,6 +12,7 @@ a vector on the last axis (``z`` of shape ``(..., d)`` gives ``(...)``). Log den
 and computed in the dtype of ``z``.
 """
 
+import math
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -143,7 +144,7 @@ class Univariate:
         Each half of the line uses its own tail probability, so eps = 8 is as exact as eps = -8.
         """
         check_points(eps)
-        u = torch.special.ndtr(-eps.abs())
+        u = ndtr(-eps.abs())
         return torch.where(eps < 0, self._icdf(u), self._isf(u))
 
     def sample(
@@ -171,6 +172,14 @@ class Univariate:
 
     def _isf(self, u: Tensor) -> Tensor:
         raise NotImplementedError
+
+
+def ndtr(x: Tensor) -> Tensor:
+    """Standard normal probability below ``x``, exact in the lower tail too.
+
+    ``torch.special.ndtr`` computes ``(1 + erf) / 2`` there, which is 2 % off at -8 and 0 at -10.
+    """
+    return 0.5 * torch.special.erfc(-x / math.sqrt(2))
 
 
 def check_points(z: Tensor, dim: int | None = None) -> None:

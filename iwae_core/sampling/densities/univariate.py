@@ -17,6 +17,7 @@ from iwae_core.sampling.densities.base import (
     Univariate,
     check_location,
     check_positive,
+    ndtr,
 )
 
 
@@ -88,7 +89,7 @@ class Normal(LocationScale):
         return -0.5 * x.square() - 0.5 * math.log(2 * math.pi)
 
     def _standard_cdf(self, x: Tensor) -> Tensor:
-        return torch.special.ndtr(x)
+        return ndtr(x)
 
     def _standard_icdf(self, u: Tensor) -> Tensor:
         return torch.special.ndtri(u)
@@ -210,8 +211,8 @@ class Uniform(Univariate):
 
     def _log_prob(self, z: Tensor) -> Tensor:
         inside = (z >= self.low) & (z <= self.high)
-        height = -math.log(self.high - self.low)
-        return torch.where(inside, height, -math.inf).to(z.dtype)
+        height = torch.full_like(z, -math.log(self.high - self.low))
+        return torch.where(inside, height, -math.inf)
 
     def _cdf(self, z: Tensor) -> Tensor:
         return ((z - self.low) / (self.high - self.low)).clamp(0, 1)
