@@ -1,6 +1,7 @@
 """The ``iwae-lab`` command: ``iwae-lab [--host H] [--port P]`` starts the app from any folder."""
 
 import argparse
+import contextlib
 import errno
 import importlib.util
 import socket
@@ -59,7 +60,8 @@ def run_app(options: argparse.Namespace) -> int:
     module = importlib.util.module_from_spec(spec)
     sys.modules["app"] = module
     spec.loader.exec_module(module)
-    module.app.run(config={"server.address": options.host, "server.port": options.port})
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl+C: the server has ended in order by then
+        module.app.run(config={"server.address": options.host, "server.port": options.port})
     return 0
 
 
