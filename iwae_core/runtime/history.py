@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iwae_core.training import Records
-from iwae_core.training.frame import Frame
+from iwae_core.training.frame import Frame, Probe
 
 _MOST_POINTS = 4096
 
@@ -45,11 +45,13 @@ class History:
         steps: Columns step, trained objective (nats), mean ESS (samples).
         held_out: Columns step, L_1, L_64 (nats).
         frame: The latest look, or None before the first.
+        probe: The data that frames are about, or None before the first.
     """
 
     steps: Curve = field(default_factory=lambda: Curve(3))
     held_out: Curve = field(default_factory=lambda: Curve(3))
     frame: Frame | None = None
+    probe: Probe | None = None
 
     def add(self, records: Records, frame: Frame | None) -> None:
         """Take in what a slice brought."""

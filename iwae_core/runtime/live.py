@@ -250,6 +250,7 @@ class LiveRun:
             if getattr(done.state.config, name) != value
         }
         self.history.add(done.records, done.frame)
+        self.history.probe = done.probe or self.history.probe
         n_taken = len(done.records.step)
         if n_taken:
             self._seconds_per_step = done.step_seconds / n_taken

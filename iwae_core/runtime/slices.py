@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iwae_core.training import Records, RunState, Slice, TrainConfig, advance, begin
-from iwae_core.training.frame import Frame, observe
+from iwae_core.training.frame import Frame, Probe, observe, probe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,11 +21,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Done:
-    """What came of it, and how long the steps and the look took, in seconds."""
+    """What came of it, and how long the steps and the look took, in seconds.
+
+    The probe, the data that frames are about, comes once: with the piece that begins the run.
+    """
 
     state: RunState
     records: Records
     frame: Frame | None
+    probe: Probe | None
     step_seconds: float
     look_seconds: float
 
@@ -38,7 +42,12 @@ def carry_out(work: Work) -> Done:
         OSError: If the data are not to be had.
     """
     started = time.perf_counter()
-    state = begin(work.start) if isinstance(work.start, TrainConfig) else work.start
+    fixed = None
+    if isinstance(work.start, TrainConfig):
+        state = begin(work.start)
+        fixed = probe(state.config.dataset, state.config.data_folder)
+    else:
+        state = work.start
     taken: Slice = advance(state, work.n_steps, work.changes)
     stepped = time.perf_counter()
     frame = observe(taken.state) if work.look else None
@@ -46,6 +55,7 @@ def carry_out(work: Work) -> Done:
         state=taken.state,
         records=taken.records,
         frame=frame,
+        probe=fixed,
         step_seconds=stepped - started,
         look_seconds=time.perf_counter() - stepped,
     )

@@ -1,11 +1,16 @@
 """The route by which a run's frames reach the browser, without a rerun of any script."""
 
+from typing import Any
+
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
 from iwae_core.runtime import watched
+from iwae_core.runtime.history import Curve
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.wire import pack
+from iwae_core.training.frame import N_PICTURES
 
 
 def frames(request: Request) -> Response:
@@ -34,12 +39,8 @@ def message(run: LiveRun, since: int, generation: int) -> bytes:
     if status.generation != generation:
         since = -1
     history = run.history
-    steps, held_out, frame = history.steps.rows, history.held_out.rows, history.frame
-    arrays = {
-        "steps": steps[steps[:, 0] > since],
-        "held_out": held_out[held_out[:, 0] > since],
-    }
-    meta = {
+    probe, frame = history.probe, history.frame
+    meta: dict[str, Any] = {
         "mode": status.mode,
         "step": status.step,
         "steps_per_second": round(status.steps_per_second, 1),
@@ -47,6 +48,14 @@ def message(run: LiveRun, since: int, generation: int) -> bytes:
         "cause": status.cause,
         "generation": status.generation,
     }
+    arrays: dict[str, NDArray[Any]] = {
+        "steps": _after(history.steps, since),
+        "held_out": _after(history.held_out, since),
+    }
+    if probe is not None and since < 0:
+        meta |= {"class_names": list(probe.class_names), "image_shape": probe.image_shape}
+        pictured = probe.x if probe.image_shape is None else probe.x[:N_PICTURES]
+        arrays |= {"labels": probe.labels, "originals": pictured}
     if frame is not None and frame.step > since:
         meta |= {"frame_step": frame.step, "axes": list(frame.axes)}
         arrays |= {
@@ -58,3 +67,8 @@ def message(run: LiveRun, since: int, generation: int) -> bytes:
             "samples": frame.samples,
         }
     return pack(meta, arrays)
+
+
+def _after(curve: Curve, step: int) -> NDArray[Any]:
+    rows = curve.rows
+    return rows[rows[:, 0] > step]

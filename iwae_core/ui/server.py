@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from iwae_core import __version__
 from iwae_core.runtime import executor
-from iwae_core.ui import static, warmup
+from iwae_core.ui import live, static, warmup
 
 # The options the app relies on; a test compares this report with .streamlit/config.toml.
 OPTIONS = (
@@ -79,6 +79,7 @@ def routes() -> list[Route]:
     return [
         Route("/lab/health", health),
         Route("/lab/{name}", static.serve),
+        Route("/live/{run_id}", live.frames),
     ]
 
 
