@@ -17,12 +17,11 @@ from torch import Tensor
 
 from iwae_core import datasets
 from iwae_core.bounds.objectives import make_objective
-from iwae_core.bounds.surrogates import ESTIMATORS
 from iwae_core.datasets import Dataset, binarize
-from iwae_core.models.vae import Vae
 from iwae_core.rng import stream
 from iwae_core.sampling.weights import ess
-from iwae_core.training.state import RunState, Stop, build_model, lay_flat
+from iwae_core.training.state import RunState, Stop, build_model
+from iwae_core.training.step import Stepper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,59 +121,43 @@ def _records(start: RunState, n_steps: int, log_w: list[Tensor]) -> Records:
 
 
 class _Trainer:
-    """The mutable inside of one slice: a model and an optimizer on one flat tensor."""
+    """The mutable inside of one slice: a stepper, its batches and its noise."""
 
     def __init__(self, state: RunState) -> None:
-        # Normalized weights underflow. Denormals would make late steps up to three times slower
-        # (K = 50, MNIST), and a caller who has this flag off would get other bits.
-        torch.set_flush_denormal(True)
-        self.config = state.config
-        self.device = state.config.resolved_device()
-        self.data = datasets.load(state.config.dataset, state.config.data_folder)
-        self.batches = _Batches(state, self.data)
-        self.n_taken = state.step
-        self.model: Vae = build_model(state.config, generator=None).to(self.device)
-        self.flat = torch.from_numpy(state.parameters.copy()).to(self.device)
-        lay_flat(self.model, self.flat)
-        self.parameters = tuple(self.model.parameters())
-        self.objective = make_objective(state.config.objective, state.config.objective_setting)
-        self.estimator = ESTIMATORS[state.config.estimator]
-        self.adam = torch.optim.Adam(
-            [self.flat],
-            lr=state.config.learning_rate,
-            eps=state.config.adam_eps,
-            maximize=True,
-            fused=self.device.type != "mps",
+        config = state.config
+        device = config.resolved_device()
+        flat, first, second = (
+            torch.from_numpy(values.copy()).to(device)
+            for values in (state.parameters, state.first_moment, state.second_moment)
         )
-        self.adam.state[self.flat] = {
-            "step": torch.tensor(float(state.step), device=self.device),
-            "exp_avg": torch.from_numpy(state.first_moment.copy()).to(self.device),
-            "exp_avg_sq": torch.from_numpy(state.second_moment.copy()).to(self.device),
-        }
+        model = build_model(config, generator=None).to(device)
+        self.stepper = Stepper(config, model, flat, (first, second), state.step)
+        self.batches = _Batches(state, datasets.load(config.dataset, config.data_folder))
+        self.config = config
+        self.device = device
+        self.n_taken = state.step
 
     def step(self) -> Tensor:
         """Take one step; returns its log weights ``(K, B)`` in nats."""
         self.n_taken += 1
         x = self.batches.take(self.n_taken).to(self.device)
         noise = stream(self.config.seed, "noise", self.n_taken, device=self.device)
-        draws = self.model.draws(x, self.config.n_samples, noise)
-        surrogate, log_w = self.estimator(draws, self.objective, self.config.beta)
-        gradients = torch.autograd.grad(surrogate, self.parameters)
-        self.flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
-        self.adam.step()
-        return log_w
+        return self.stepper.step(x, noise)
 
     def state(self) -> RunState:
         """The run as it stands."""
-        moments = self.adam.state[self.flat]
+        parameters, first, second = (
+            values.detach().cpu().numpy().copy()
+            for values in (self.stepper.flat, *self.stepper.moments)
+        )
         return RunState(
             config=self.config,
             step=self.n_taken,
             epoch=self.batches.epoch,
             position=self.batches.position,
-            parameters=self.flat.detach().cpu().numpy().copy(),
-            first_moment=moments["exp_avg"].cpu().numpy().copy(),
-            second_moment=moments["exp_avg_sq"].cpu().numpy().copy(),
+            parameters=parameters,
+            first_moment=first,
+            second_moment=second,
         )
 
 

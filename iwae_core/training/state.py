@@ -17,12 +17,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from iwae_core import datasets
 from iwae_core.models.vae import Vae
 from iwae_core.rng import stream
 from iwae_core.training.config import TrainConfig
+from iwae_core.training.step import lay_flat
 
 _FORMAT = 1
 _MOMENTS = ("first_moment", "second_moment")
@@ -115,27 +116,6 @@ def model_of(state: RunState) -> Vae:
     model = build_model(state.config, generator=None).to(device)
     lay_flat(model, torch.from_numpy(state.parameters.copy()).to(device))
     return model
-
-
-def lay_flat(model: nn.Module, flat: Tensor) -> None:
-    """Make every parameter a view into ``flat``, in the model's order.
-
-    One flat tensor lets the optimizer run as one operation, and makes a state three arrays.
-
-    Raises:
-        ValueError: If ``flat`` does not hold exactly the model's parameters.
-    """
-    parameters = list(model.parameters())
-    expected = sum(parameter.numel() for parameter in parameters)
-    if flat.shape != (expected,):
-        raise ValueError(
-            f"the model has {expected} parameters, got {tuple(flat.shape)}: "
-            "they belong to another configuration"
-        )
-    for parameter, part in zip(
-        parameters, flat.split([parameter.numel() for parameter in parameters]), strict=True
-    ):
-        parameter.data = part.view_as(parameter)
 
 
 def save(state: RunState, folder: str | Path) -> None:
