@@ -128,7 +128,8 @@ def log_integrate(
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
         width = float(high - low)
         grid = np.unique(np.append(np.linspace(low, high, 65), peak))
-    near = [peak + side * width * 4.0**j for j in range(-2, 8) for side in (-1, 1)]
+    # Geometric steps away from the peak: no piece is much wider than its distance from it.
+    near = [peak + side * width * 4.0**j for j in range(-2, 24) for side in (-1, 1)]
     inside = [z for z in (peak, *near) if edges[0] < z < edges[-1]]
     refined = sorted({*edges, *inside})
     value, error = integrate(lambda z: torch.exp(log_function(z) - height), refined, tolerance)
