@@ -4,7 +4,7 @@ import streamlit as st
 
 from iwae_core.ui import lessons, look, url, warmup
 
-st.set_page_config(page_title="IWAE Lab", page_icon=":material/balance:", layout="wide")
+look.apply()
 
 sections: dict[str, list[st.Page]] = {}
 for lesson in lessons.LESSONS:
@@ -19,6 +19,5 @@ for lesson in lessons.LESSONS:
 
 page = st.navigation(sections)
 url.turn_to(page.url_path)
-look.apply()
 warmup.wait()
 page.run()

@@ -4,7 +4,7 @@
 
 import { templates, toDark } from "./theme.js";
 
-const charts = new WeakMap(); // parentElement -> { node, observer, painted }
+const charts = new WeakMap(); // parentElement -> { node, observer, config, painted }
 let library = null;
 
 export function plotly() {
@@ -51,7 +51,7 @@ export function darken(value) {
 
 export default async function draw({ parentElement, data }) {
   const Plotly = await plotly();
-  const chart = charts.get(parentElement) ?? mount(parentElement);
+  const chart = charts.get(parentElement) ?? mount(parentElement, config(Plotly, data.key));
   charts.set(parentElement, chart);
   const { node } = chart;
   node.style.height = `${data.height}px`;
@@ -65,13 +65,15 @@ export default async function draw({ parentElement, data }) {
   layout.autosize = true;
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) delete layout.transition;
 
-  await Plotly.react(node, traces, layout, config(Plotly, data.key));
+  await Plotly.react(node, traces, layout, chart.config);
   node.dataset.theme = dark ? "dark" : "light";
   node.dataset.painted = String(++chart.painted); // tests and benchmarks wait for this
   return () => unmount(parentElement, Plotly);
 }
 
-function mount(parentElement) {
+// Plotly.react starts a new plot when any part of the configuration is another object, so that it
+// is made once for each chart.
+function mount(parentElement, config) {
   const node = document.createElement("div");
   node.className = "lab-chart";
   node.style.width = "100%";
@@ -81,7 +83,7 @@ function mount(parentElement) {
     if (node.data && node.clientWidth > 0) window.Plotly.Plots.resize(node);
   });
   observer.observe(parentElement);
-  return { node, observer, painted: 0 };
+  return { node, observer, config, painted: 0 };
 }
 
 function unmount(parentElement, Plotly) {

@@ -6,5 +6,8 @@ from iwae_core.places import ASSETS
 
 
 def apply() -> None:
-    """Add the app's style sheet to the page."""
+    """Set the page's frame and add the app's style sheet."""
+    # A file of ours: Streamlit would fetch an icon given by name from a font service.
+    icon = str(ASSETS / "components" / "icon.svg")
+    st.set_page_config(page_title="IWAE Lab", page_icon=icon, layout="wide")
     st.html(ASSETS / "components" / "lab.css")

@@ -1,0 +1,127 @@
+"""A real server and a real Chromium, once per session; a page that complains fails its test."""
+
+import os
+import re
+import shutil
+import warnings
+
+import pytest
+import serving
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# Opened at /page, Streamlit's front end asks whether the server lives below /page/; 404 means no.
+STREAMLIT_PROBE = re.compile(r"^http://[^/]+/\w+/_stcore/(health|host-config)$")
+
+
+def find_chromium():
+    named = os.environ.get("IWAE_LAB_CHROMIUM")
+    candidates = (named,) if named else CHROMIUM_NAMES
+    return next(filter(None, map(shutil.which, candidates)), None)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The app on a free port, warm."""
+    with serving.serve() as running:
+        running.wait_until_warm()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser for the session; each test gets its own context from it."""
+    path = find_chromium()
+    if path is None:
+        reason = f"no Chromium found ({', '.join(CHROMIUM_NAMES)}; IWAE_LAB_CHROMIUM names one)"
+        if os.environ.get("IWAE_LAB_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn(f"BROWSER TESTS SKIPPED: {reason}", stacklevel=1)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One reader: a page in its own context, and everything that page complained about."""
+
+    def __init__(self, browser, server, **context):
+        self.server = server
+        self.complaints = []
+        self.context = browser.new_context(**context)
+        self.context.set_default_timeout(30_000)
+        self.page = self.context.new_page()
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        self.page.on("request", self._watch)
+
+    def _hear(self, message):
+        where = message.location.get("url", "")
+        if message.type == "error" and not STREAMLIT_PROBE.search(where):
+            self.complaints.append(f"console error: {message.text} ({where})")
+
+    def _watch(self, request):
+        if not request.url.startswith((self.server.url, "data:", "blob:", "ws://127.0.0.1")):
+            self.complaints.append(f"a request left the machine: {request.url}")
+
+    def open(self, name="", query=""):
+        """Go to a lesson, and wait until its script has run to the end."""
+        self.page.goto(f"{self.server.url}/{'' if name == 'home' else name}{query}")
+        self.wait()
+        return self.page
+
+    def wait(self):
+        """Wait until the page shows a title and Streamlit says that nothing runs."""
+        self.page.get_by_role("heading", level=1).first.wait_for()
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+    def assert_content(self):
+        """Hold that nothing on the page is an error, and nothing was complained about."""
+        errors = self.page.locator("[data-testid=stException]").all_inner_texts()
+        assert not errors, errors
+        assert not self.complaints, self.complaints
+
+    def wait_for_charts(self):
+        """Wait until every chart on the page is painted, and say how many there are."""
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('.lab-chart')].every((c) => c.dataset.painted)"
+        )
+        return self.page.locator(".lab-chart").count()
+
+
+@pytest.fixture
+def visit(chromium, server):
+    """Make visitors: ``visit(color_scheme="dark")``; each is checked at the end of the test."""
+    visitors = []
+
+    def make(**context):
+        visitors.append(Visitor(chromium, server, **context))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        try:
+            visitor.assert_content()
+        finally:
+            visitor.context.close()

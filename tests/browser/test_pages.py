@@ -1,0 +1,49 @@
+"""Every page in a real browser: it loads, complains about nothing, and fits a phone."""
+
+import pytest
+
+from iwae_core.ui.lessons import LESSONS
+
+NAMES = [lesson.name for lesson in LESSONS]
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_loads_without_a_complaint(visit, name, scheme):
+    visitor = visit(color_scheme=scheme)
+    page = visitor.open(name)
+    visitor.wait_for_charts()
+    for chart in page.locator(".lab-chart").all():
+        assert chart.get_attribute("data-theme") == scheme
+        assert chart.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_fits_a_phone(visit, name):
+    visitor = visit(**PHONE)
+    page = visitor.open(name)
+    visitor.wait_for_charts()
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("(e) => e.scrollWidth <= e.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_navigation_lists_every_lesson(visit):
+    visitor = visit()
+    page = visitor.open()
+    links = page.get_by_test_id("stSidebarNavLink").all_inner_texts()
+    for lesson in LESSONS:
+        assert any(lesson.title in text for text in links)
+
+
+def test_an_outside_request_or_a_script_error_would_fail_a_test(visit):
+    visitor = visit()
+    page = visitor.open()
+    page.evaluate("fetch('http://192.0.2.1/').catch(() => {})")
+    page.evaluate("setTimeout(() => { throw new Error('planted') })")
+    page.wait_for_timeout(200)
+    heard = "\n".join(visitor.complaints)
+    visitor.complaints.clear()
+    assert "planted" in heard
+    assert "192.0.2.1" in heard  # the policy blocks it, and says so
