@@ -28,7 +28,8 @@ def glorot_uniform(module: nn.Module, generator: torch.Generator) -> None:
             bound = math.sqrt(6 / (layer.in_features + layer.out_features))
             with torch.no_grad():
                 layer.weight.uniform_(-bound, bound, generator=generator)
-                layer.bias.zero_()
+                if layer.bias is not None:
+                    layer.bias.zero_()
 
 
 class Mlp(nn.Module):
@@ -80,6 +81,11 @@ class DiagonalNormal:
             - self.log_scale.sum(dim=-1)
             - z.shape[-1] * _HALF_LOG_2PI
         )
+
+    def log_prob_per_dim(self, z: Tensor) -> Tensor:
+        """Log density of each coordinate in nats, ``(K, *B, d) -> (K, *B, d)``."""
+        standardized = (z - self.loc) * torch.exp(-self.log_scale)
+        return -0.5 * standardized.square() - self.log_scale - _HALF_LOG_2PI
 
     def detach(self) -> "DiagonalNormal":
         """The same normal with its parameters cut from the graph."""
