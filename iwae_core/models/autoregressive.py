@@ -107,26 +107,33 @@ class AutoregressiveBernoulli(nn.Module):
     def _ancestral(self, h: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels ``x_j = 1[u_j < p_j]`` in turn, and the p_j met on the way, both ``(*, D)``.
 
-        A hidden unit is computed once, when the last pixel it sees is known.
+        Hidden units and pixels stand in one table, in the order in which they become known: each
+        is a product with what stands before it, and is computed once.
         """
         flat = h.reshape(-1, h.shape[-1])
-        n, D = len(flat), self._data_dim
-        thresholds = torch.logit(uniform.reshape(n, D))
+        n_hidden, D = self.sees.shape
+        known = flat.new_zeros(len(flat), n_hidden + D)
         preset = self.hidden_from_latent(flat)
-        logits = self.logits_from_latent(flat)
-        sees = self.hidden_from_pixels.weight
-        feeds = self.logits_from_hidden.weight
-        direct = self.logits_from_pixels
-        x, hidden = torch.zeros_like(logits), torch.zeros_like(preset)
+        thresholds = torch.logit(uniform.reshape(-1, D)).T.contiguous().unbind()
+        logits = self.logits_from_latent(flat).T.contiguous()
+        # Unit m, the m-th to be known, comes after the pixels it sees; pixel j after its units.
+        unit_at = torch.arange(n_hidden, device=h.device) + self.sees.sum(dim=1)
+        pixel_at = torch.arange(D, device=h.device) + self.feeds.sum(dim=1)
+        for_units = flat.new_zeros(n_hidden, n_hidden + D)
+        for_units[:, pixel_at] = self.hidden_from_pixels.weight
+        for_pixels = flat.new_zeros(D, n_hidden + D)
+        for_pixels[:, pixel_at] = self.logits_from_pixels
+        for_pixels[:, unit_at] = self.logits_from_hidden.weight
         before = 0
-        for j, ready in enumerate(self._n_ready):
+        rows = zip(self._n_ready, logits, for_pixels.unbind(), thresholds, strict=True)
+        for j, (ready, logit, weight, threshold) in enumerate(rows):
             if ready > before:
-                new = torch.addmm(preset[:, before:ready], x[:, :j], sees[before:ready, :j].T)
-                hidden[:, before:ready] = self.activation(new)
+                at = before + j
+                seen = for_units[before:ready, :at]
+                new = torch.addmm(preset[:, before:ready], known[:, :at], seen.T)
+                known[:, at : ready + j] = self.activation(new)
                 before = ready
-            logit = logits[:, j]  # a view: written in place
-            logit.addmv_(hidden[:, :ready], feeds[j, :ready])
-            logit.addmv_(x[:, :j], direct[j, :j])
-            x[:, j] = logit > thresholds[:, j]
+            logit.addmv_(known[:, : ready + j], weight[: ready + j])
+            known[:, ready + j] = logit > threshold
         shape = (*h.shape[:-1], D)
-        return x.view(shape), torch.sigmoid(logits).view(shape)
+        return known[:, pixel_at].view(shape), torch.sigmoid(logits.T).reshape(shape)
