@@ -2,31 +2,14 @@
 
 import os
 import re
-import shutil
 import warnings
 
+import chromium as browser_choice
 import pytest
 import serving
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 # Opened at /page, Streamlit's front end asks whether the server lives below /page/; 404 means no.
 STREAMLIT_PROBE = re.compile(r"^http://[^/]+/\w+/_stcore/(health|host-config)$")
-
-
-def find_chromium():
-    named = os.environ.get("IWAE_LAB_CHROMIUM")
-    candidates = (named,) if named else CHROMIUM_NAMES
-    return next(filter(None, map(shutil.which, candidates)), None)
 
 
 def pytest_collection_modifyitems(items):
@@ -46,9 +29,11 @@ def server():
 @pytest.fixture(scope="session")
 def chromium():
     """One browser for the session; each test gets its own context from it."""
-    path = find_chromium()
+    path = browser_choice.find()
     if path is None:
-        reason = f"no Chromium found ({', '.join(CHROMIUM_NAMES)}; IWAE_LAB_CHROMIUM names one)"
+        reason = (
+            f"no Chromium found ({', '.join(browser_choice.NAMES)}; IWAE_LAB_CHROMIUM names one)"
+        )
         if os.environ.get("IWAE_LAB_REQUIRE_BROWSER"):
             pytest.fail(reason)
         with warnings.catch_warnings():
@@ -58,7 +43,7 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=browser_choice.ARGUMENTS)
         yield browser
         browser.close()
 

@@ -1,0 +1,122 @@
+"""How long a class waits: clients that each move a control every two seconds, and what they see.
+
+Starts the app on the loopback interface, opens 1, 10, 30 and 100 sessions over Streamlit's own
+protocol (a websocket with protobuf messages, as the browser's front end speaks it), lets each move
+the first slider of a lesson, and prints, as JSON, the time from sending the move to the end of the
+script run it causes, by which every new figure has arrived.
+
+    python benchmarks/clients.py [--page NAME] [--clients 1 10 30 100] [--seconds 20]
+
+Target on two cores: p95 at most 60 ms with 30 clients, 120 ms with 100.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import connect
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import serving
+
+THINK_SECONDS = 2.0
+TARGETS_MS = {30: 60.0, 100: 120.0}
+
+
+class Client:
+    """One session: it keeps the sliders that its page shows."""
+
+    def __init__(self, socket, page: str) -> None:
+        self.socket = socket
+        self.page = page
+        self.sliders = {}
+
+    async def run(self, slider=None, value=None) -> float:
+        """Ask for a script run, wait for its end, and return the milliseconds it took."""
+        message = BackMsg()
+        message.rerun_script.page_name = self.page
+        message.rerun_script.query_string = ""
+        if slider is not None:
+            state = message.rerun_script.widget_states.widgets.add()
+            state.id = slider.id
+            state.double_array_value.data.append(value)
+        begin = time.perf_counter()
+        await self.socket.send(message.SerializeToString())
+        while True:
+            answer = ForwardMsg()
+            answer.ParseFromString(await self.socket.recv())
+            kind = answer.WhichOneof("type")
+            if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "slider":
+                self.sliders[answer.delta.new_element.slider.id] = answer.delta.new_element.slider
+            if kind == "script_finished":
+                return 1000 * (time.perf_counter() - begin)
+
+
+async def visit(
+    address: str, page: str, seconds: float, all_here: asyncio.Barrier, seed: int
+) -> list:
+    """Open a session, wait for the others, then move the first slider until time is up."""
+    draws = random.Random(seed)
+    async with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
+        client = Client(socket, page)
+        await client.run()
+        if not client.sliders:
+            raise SystemExit(f"page {page!r} has no slider to move")
+        slider = next(iter(client.sliders.values()))
+        await all_here.wait()
+        times = []
+        deadline = time.perf_counter() + seconds
+        await asyncio.sleep(draws.uniform(0, THINK_SECONDS))
+        while time.perf_counter() < deadline:
+            stops = round((slider.max - slider.min) / slider.step)
+            value = slider.min + draws.randint(0, stops) * slider.step
+            times.append(await client.run(slider, value))
+            await asyncio.sleep(draws.uniform(0.5, 1.5) * THINK_SECONDS)
+        return times
+
+
+async def measure(address: str, page: str, n_clients: int, seconds: float) -> dict:
+    """Run ``n_clients`` sessions side by side and summarize what they waited."""
+    all_here = asyncio.Barrier(n_clients)
+    visits = [
+        asyncio.create_task(visit(address, page, seconds, all_here, seed))
+        for seed in range(n_clients)
+    ]
+    waits = np.array([wait for times in await asyncio.gather(*visits) for wait in times])
+    p50, p95 = np.percentile(waits, [50, 95])
+    target = TARGETS_MS.get(n_clients)
+    return {
+        "clients": n_clients,
+        "moves": len(waits),
+        "p50_ms": round(float(p50), 1),
+        "p95_ms": round(float(p95), 1),
+        "target_p95_ms": target,
+        "met": None if target is None else bool(p95 <= target),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--page", default="elbo_to_iwae")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 10, 30, 100])
+    parser.add_argument("--seconds", type=float, default=20.0, help="per number of clients")
+    options = parser.parse_args()
+    with serving.serve() as server:
+        server.wait_until_warm()
+        address = server.url.replace("http", "ws") + "/_stcore/stream"
+        results = [
+            asyncio.run(measure(address, options.page, n_clients, options.seconds))
+            for n_clients in options.clients
+        ]
+    print(json.dumps({"page": options.page, "think_s": THINK_SECONDS, "results": results}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""How long a reader waits: from a control released to its figure drawn, in headless Chromium.
+
+Starts the app, measures the first picture of the home page right after the server is up, then on
+each page moves the first slider by one stop at a time and prints, as JSON, the p50 and p95 of the
+time from the key's release to the first display frame after the last figure has been painted.
+
+    python benchmarks/page_latency.py [--pages NAME ...] [--moves 30]
+
+Target: p95 at most 250 ms; the first picture at most 2 s after the server is up.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+from iwae_core.ui.lessons import LESSONS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import chromium
+import serving
+
+TARGET_MS = 250.0
+PAUSE_S = 0.4  # between two moves, so that each is one rerun of its own
+
+# Every drawing of ours counts up `data-painted` when it has drawn.
+WATCH = """() => {
+  window.labReleased = null;
+  window.labWaits = [];
+  addEventListener("keyup", () => { window.labReleased = performance.now(); }, true);
+  new MutationObserver(() => requestAnimationFrame(() => {
+    if (window.labReleased !== null) window.labLast = performance.now() - window.labReleased;
+  })).observe(document.body, { subtree: true, attributeFilter: ["data-painted"] });
+}"""
+
+
+def move(page: Page, key: str) -> float | None:
+    """Press a key on the first slider; milliseconds to the last figure painted, None if none."""
+    slider = page.locator("input[type=range]").first
+    page.evaluate("window.labLast = null")
+    slider.press(key)
+    time.sleep(PAUSE_S)
+    return page.evaluate("window.labLast")
+
+
+def measure(page: Page, n_moves: int) -> dict:
+    """Move the first slider up and down ``n_moves`` times."""
+    if not page.locator("input[type=range]").count() or not page.locator("[data-painted]").count():
+        return {"moves": 0, "why": "no slider, or no figure that a slider changes"}
+    page.evaluate(WATCH)
+    move(page, "ArrowRight")  # the first one compiles; it is not counted
+    keys = ["ArrowRight", "ArrowLeft"]
+    waits = [move(page, keys[number // 3 % 2]) for number in range(n_moves)]
+    drawn = [wait for wait in waits if wait is not None]
+    if not drawn:
+        return {"moves": 0, "why": "the first slider changes no figure"}
+    p50, p95 = np.percentile(drawn, [50, 95])
+    return {
+        "moves": len(drawn),
+        "p50_ms": round(float(p50), 1),
+        "p95_ms": round(float(p95), 1),
+        "target_p95_ms": TARGET_MS,
+        "met": bool(p95 <= TARGET_MS),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pages", nargs="+", default=[lesson.name for lesson in LESSONS])
+    parser.add_argument("--moves", type=int, default=30, help="per page")
+    options = parser.parse_args()
+    path = chromium.find()
+    if path is None:
+        raise SystemExit("no Chromium found; IWAE_LAB_CHROMIUM names one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        with serving.serve() as server:
+            up = time.perf_counter()
+            page.goto(server.url)
+            page.get_by_role("heading", level=1).first.wait_for()
+            title_s = time.perf_counter() - up
+            picture_s = None
+            if page.locator("[data-testid=stBidiComponentRegular], .lab-chart").count():
+                page.locator("[data-painted]").first.wait_for()
+                picture_s = round(time.perf_counter() - up, 2)
+            server.wait_until_warm()
+            results = {}
+            for name in options.pages:
+                page.goto(f"{server.url}/{'' if name == 'home' else name}")
+                page.get_by_role("heading", level=1).first.wait_for()
+                page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+                time.sleep(1.5)
+                results[name] = measure(page, options.moves)
+        browser.close()
+    first = {"title_s": round(title_s, 2), "picture_s": picture_s, "target_s": 2.0}
+    print(json.dumps({"after_server_up": first, "pages": results}))
+
+
+if __name__ == "__main__":
+    main()
