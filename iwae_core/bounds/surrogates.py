@@ -46,7 +46,7 @@ def closed_form_kl(draws: Draws, objective: Objective, beta: float) -> tuple[Ten
     log_likelihood = draws.log_likelihood(draws.z)
     with torch.no_grad():
         log_w = log_likelihood + beta * (draws.log_prior(draws.z) - draws.log_q(draws.z))
-    bound = log_likelihood.mean(dim=0) - beta * draws.kl_per_dim.sum(dim=-1)
+    bound = log_likelihood.mean(dim=0) - beta * draws.kl_per_dim().sum(dim=-1)
     return bound.mean(), log_w
 
 

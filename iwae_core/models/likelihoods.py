@@ -18,19 +18,19 @@ from torch.nn import functional
 from iwae_core.rng import standard_normal
 
 _LOG_2PI = math.log(2 * math.pi)
-# The logarithm of a product of numbers in [1/2, 1] replaces the sum of their logarithms; 100
-# factors keep it above 2**-100, far inside float32.
-_FACTORS = 100
+# The logarithm of a product of numbers in [1/2, 1] replaces the sum of their logarithms; 112
+# factors (784 = 7 * 112) keep it above 2**-112, inside float32's normal numbers.
+_FACTORS = 112
 
 
 def _sum_log_sigmoid_abs(magnitude: Tensor) -> Tensor:
     """Sum of log sigmoid(|l|) over the last axis; overwrites ``magnitude``."""
     share = magnitude.sigmoid_()
     whole = share.shape[-1] // _FACTORS * _FACTORS
-    total = share[..., whole:].prod(dim=-1).log_()
-    if whole:
-        groups = share[..., :whole].reshape(*share.shape[:-1], -1, _FACTORS)
-        total += groups.prod(dim=-1).log_().sum(dim=-1)
+    groups = share[..., :whole].reshape(*share.shape[:-1], -1, _FACTORS)
+    total = groups.prod(dim=-1).log_().sum(dim=-1)
+    if whole < share.shape[-1]:
+        total += share[..., whole:].prod(dim=-1).log_()
     return total
 
 
@@ -71,7 +71,7 @@ def _bernoulli_log_prob(
     """Shape (K, B) from |logits| of shape (K * B, D), which are overwritten."""
     K, B, _ = h.shape
     centred = x - 0.5
-    linear = torch.einsum("kbh,bh->kb", h, centred @ weight) + centred @ bias
+    linear = (h * (centred @ weight)).sum(dim=-1) + centred @ bias
     half_norm = 0.5 * magnitude.sum(dim=-1).view(K, B)
     return linear - half_norm + _sum_log_sigmoid_abs(magnitude).view(K, B)
 

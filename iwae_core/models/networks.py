@@ -87,6 +87,20 @@ class DiagonalNormal:
         standardized = (z - self.loc) * torch.exp(-self.log_scale)
         return -0.5 * standardized.square() - self.log_scale - _HALF_LOG_2PI
 
+    def log_prob_from_noise(self, eps: Tensor) -> Tensor:
+        r"""Log density at ``from_noise(eps)``, :math:`\log N(\epsilon; 0, I) - \sum_i \log\sigma_i`.
+
+        The same number and the same gradient as :meth:`log_prob` there, without undoing the
+        scaling: with the noise held, a draw's own density changes with the scale alone.
+
+        Args:
+            eps: Standard normal noise, shape ``(K, *B, d)``.
+
+        Returns:
+            Tensor of shape ``(K, *B)`` in nats.
+        """
+        return standard_normal_log_prob(eps) - self.log_scale.sum(dim=-1)
+
     def detach(self) -> "DiagonalNormal":
         """The same normal with its parameters cut from the graph."""
         return DiagonalNormal(self.loc.detach(), self.log_scale.detach())

@@ -75,7 +75,8 @@ class Vae(LatentModel):
             log_prior=standard_normal_log_prob,
             log_q=q.log_prob,
             log_q_path=q.detach().log_prob,
-            kl_per_dim=q.kl_to_standard(),
+            log_q_z=q.log_prob_from_noise(eps),
+            kl_per_dim=q.kl_to_standard,
         )
 
     def log_prior(self, z: Tensor) -> Tensor:

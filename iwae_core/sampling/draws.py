@@ -24,8 +24,10 @@ class Draws:
         log_prior: ``log p(z)``; to z, and to the decoder's parameters where the prior has some.
         log_q: ``log q(z | x)``; to the encoder's parameters and to z.
         log_q_path: ``log q(z | x)`` with the encoder's parameters held fixed; to z alone.
-        kl_per_dim: Closed-form KL(q(z_i | x) || p(z_i)), shape ``(B, d)`` in nats, where one
-            exists.
+        log_q_z: ``log q(z | x)`` at the draws themselves, shape ``(K, B)``, where the model knows it
+            from the noise more cheaply than ``log_q`` finds it from z; same value, same gradient.
+        kl_per_dim: Gives the closed-form KL(q(z_i | x) || p(z_i)), shape ``(B, d)`` in nats, where
+            one exists; a function, since most estimators never ask.
     """
 
     z: Tensor
@@ -33,7 +35,8 @@ class Draws:
     log_prior: LogDensity
     log_q: LogDensity
     log_q_path: LogDensity
-    kl_per_dim: Tensor | None = None
+    log_q_z: Tensor | None = None
+    kl_per_dim: Callable[[], Tensor] | None = None
 
     def log_w(self, beta: float = 1.0) -> Tensor:
         """Log weights ``log p(x | z) + beta (log p(z) - log q(z | x))``, shape ``(K, B)``.
@@ -41,5 +44,6 @@ class Draws:
         ``beta = 1`` gives importance weights; any other value gives the tempered weights that a
         KL warm-up trains with, which bound nothing.
         """
-        prior_over_q = self.log_prior(self.z) - self.log_q(self.z)
+        log_q = self.log_q(self.z) if self.log_q_z is None else self.log_q_z
+        prior_over_q = self.log_prior(self.z) - log_q
         return self.log_likelihood(self.z) + beta * prior_over_q

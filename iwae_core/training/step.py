@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from iwae_core.bounds.objectives import make_objective
 from iwae_core.bounds.surrogates import ESTIMATORS
@@ -60,24 +61,34 @@ class Stepper:
         self._objective = make_objective(config.objective, config.objective_setting)
         self._estimator = ESTIMATORS[config.estimator]
         lay_flat(model, flat)
-        self._adam = torch.optim.Adam(
-            [flat],
-            lr=config.learning_rate,
-            eps=config.adam_eps,
-            maximize=True,
-            fused=flat.device.type != "mps",
-        )
-        self._adam.state[flat] = {
-            "step": torch.tensor(float(n_taken), device=flat.device),
-            "exp_avg": moments[0],
-            "exp_avg_sq": moments[1],
-        }
+        self._n_taken = torch.tensor(float(n_taken), device=flat.device)
 
     def step(self, x: Tensor, noise: torch.Generator) -> Tensor:
         """Take one step on a batch ``(B, D)``; returns its log weights ``(K, B)`` in nats."""
         draws = self.model.draws(x, self.config.n_samples, noise)
         surrogate, log_w = self._estimator(draws, self._objective, self.config.beta)
         gradients = torch.autograd.grad(surrogate, self._parameters)
-        self.flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
-        self._adam.step()
+        self._climb(torch.cat([gradient.flatten() for gradient in gradients]))
         return log_w
+
+    @torch.no_grad()
+    def _climb(self, gradient: Tensor) -> None:
+        # The function behind torch.optim.Adam: the class around it costs 0.2 ms a step, a tenth
+        # of a whole step at K = 1.
+        first, second = self.moments
+        adam(
+            [self.flat],
+            [gradient],
+            [first],
+            [second],
+            [],
+            [self._n_taken],
+            fused=self.flat.device.type != "mps",
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self.config.learning_rate,
+            weight_decay=0.0,
+            eps=self.config.adam_eps,
+            maximize=True,
+        )

@@ -46,7 +46,7 @@ def gradients(estimator, objective, n_samples, *, loc=0.2, scale=1.1, n=REPLICAT
         log_prior=standard_normal_log_prob,
         log_q=q.log_prob,
         log_q_path=q.detach().log_prob,
-        kl_per_dim=q.kl_to_standard(),
+        kl_per_dim=q.kl_to_standard,
     )
     surrogate, log_w = ESTIMATORS[estimator](draws, objective, 1.0)
     torch.testing.assert_close(log_w, draws.log_w().detach())
