@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from support import assert_mean
@@ -180,6 +180,7 @@ def test_problems_without_an_answer_are_refused(make, rule):
         make()
 
 
+@settings(max_examples=20)
 @given(
     loc=st.floats(-4, 4),
     scale=st.floats(0.1, 5),

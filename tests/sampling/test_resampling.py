@@ -100,6 +100,12 @@ def test_the_noise_within_slices_is_exact():
         assert_mean((means - center).square(), noise)
 
 
+def test_a_uniform_number_on_an_edge_never_picks_a_draw_of_weight_zero():
+    log_w = torch.tensor([-math.inf, 0.0, -math.inf, 0.0, -math.inf], dtype=torch.float64)
+    edges = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)
+    assert resampling._pick(log_w, edges).tolist() == [1, 3, 3]
+
+
 @pytest.mark.parametrize(
     ("call", "rule"),
     [
