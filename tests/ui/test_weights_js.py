@@ -15,7 +15,8 @@ SCRIPT = """
 import { readFileSync } from "node:fs";
 const { logMeanExp, normalize, ess, maxWeight } = await import(process.argv[2]);
 const columns = JSON.parse(readFileSync(0, "utf8"));
-console.log(JSON.stringify(columns.map((c) => [logMeanExp(c), normalize(c), ess(c), maxWeight(c)])));
+const measures = columns.map((c) => [logMeanExp(c), normalize(c), ess(c), maxWeight(c)]);
+console.log(JSON.stringify(measures));
 """
 
 

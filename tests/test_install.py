@@ -1,0 +1,92 @@
+"""What `make` says where it cannot install: one clear sentence, never a traceback."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from iwae_core.places import APP
+
+pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
+
+
+@pytest.fixture
+def bare_path(tmp_path):
+    """A PATH with a shell and its few commands, and no Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for command in ("sh", "rm", "touch", "sed"):
+        (folder / command).symlink_to(shutil.which(command))
+    return folder
+
+
+def install(tmp_path, path, **environment):
+    return subprocess.run(
+        ["sh", str(APP / ".ci" / "install")],
+        cwd=tmp_path,
+        env={"PATH": str(path), "VENV": "venv", "HOME": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def script(path, body):
+    path.write_text(f"#!{shutil.which('sh')}\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def assert_sentence(done, words):
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("IWAE Lab: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_no_python_is_said(tmp_path, bare_path):
+    done = install(tmp_path, bare_path)
+    assert_sentence(done, "needs Python 3.11 or newer, and none was found")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_python_that_is_too_old_or_a_broken_shim_is_passed_over(tmp_path, bare_path):
+    script(bare_path / "python3", "exit 1")  # says no to the version question
+    script(bare_path / "python3.12", "echo 'not installed' >&2; exit 127")
+    assert_sentence(install(tmp_path, bare_path), "needs Python 3.11 or newer")
+
+
+def test_a_python_without_venv_is_said(tmp_path, bare_path):
+    python = script(bare_path / "python3", '[ "$1" = -c ] && exit 0; exit 1')
+    done = install(tmp_path, bare_path, PYTHON=str(python))
+    assert_sentence(done, "cannot make a virtual environment")
+    assert "python3-venv" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_failed_download_is_said_and_leaves_no_stamp(tmp_path, bare_path):
+    (tmp_path / "requirements.lock").write_text("a-package-that-is-not-there==1.0\n")
+    done = install(
+        tmp_path,
+        os.environ["PATH"],
+        PYTHON=sys.executable,
+        PIP_NO_INDEX="1",
+        PIP_CONFIG_FILE=os.devnull,
+    )
+    assert_sentence(done, "the packages could not be installed")
+    assert "a-package-that-is-not-there" in (tmp_path / "venv" / "install.log").read_text()
+    assert not (tmp_path / "venv" / ".ready").exists()
+
+
+def test_every_requirement_is_pinned_and_no_address_is_written():
+    lines = (APP / "requirements.lock").read_text().splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert len(pins) > 50
+    assert all(line.count("==") == 1 for line in pins)
+    assert "torch==2.13.0" in pins
+    for name in ("requirements.lock", "Makefile", "pyproject.toml", ".ci/install", ".ci/run"):
+        text = (APP / name).read_text()
+        assert "index-url" not in text
+        assert "find-links" not in text
