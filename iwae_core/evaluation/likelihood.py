@@ -6,21 +6,34 @@ same K and the same data.
 """
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from iwae_core.models.vae import Vae
+from iwae_core.evaluation.inputs import check_data
 from iwae_core.sampling.weights import log_mean_exp
+
+# Samples per datapoint that one pass has at least, where K allows: each pass runs the encoder
+# once per datapoint, which then costs at most 1/64 of the decoder's work.
+_SAMPLES_PER_PASS = 64
+
+
+class Weighted(Protocol):
+    """A model that draws log weights; a :class:`iwae_core.models.vae.Vae` is one."""
+
+    def log_weights(self, x: Tensor, n_samples: int, generator: torch.Generator, /) -> Tensor:
+        """``log p(x, z_k) - log q(z_k | x)`` for K draws, shape ``(K, B)`` in nats."""
+        ...
 
 
 @torch.no_grad()
 def log_likelihood(
-    model: Vae, x: Tensor, n_samples: int, generator: torch.Generator, *, chunk: int = 8192
+    model: Weighted, x: Tensor, n_samples: int, generator: torch.Generator, *, chunk: int = 8192
 ) -> Tensor:
     r"""Importance-weighted estimate :math:`L_K` of log p(x), for each datapoint.
 
-    Memory does not grow with ``n_samples``: weights are summed as they are drawn.
+    Memory does not grow with ``n_samples``: weights are summed as they are drawn, in float64.
 
     Args:
         model: A model with ``log_weights``.
@@ -30,20 +43,23 @@ def log_likelihood(
         chunk: Decoder evaluations at a time; decides memory, and the noise with the generator.
 
     Returns:
-        Tensor of shape ``(B,)`` in nats, float64.
+        Tensor of shape ``(B,)`` in nats, float64; ``-inf`` where every weight was zero.
 
     Raises:
-        ValueError: If ``n_samples`` or ``chunk`` is below 1.
+        ValueError: If ``n_samples`` or ``chunk`` is below 1, if ``x`` is no finite matrix, or if
+            the model gives NaN or +inf.
     """
     if n_samples < 1 or chunk < 1:
         raise ValueError(f"n_samples and chunk must be at least 1, got {n_samples} and {chunk}")
+    check_data(x)
+    n_rows = max(1, chunk // min(n_samples, _SAMPLES_PER_PASS))
     return torch.cat(
-        [_streamed(model, rows, n_samples, generator, chunk) for rows in x.split(chunk)]
+        [_streamed(model, rows, n_samples, generator, chunk) for rows in x.split(n_rows)]
     )
 
 
 def _streamed(
-    model: Vae, x: Tensor, n_samples: int, generator: torch.Generator, chunk: int
+    model: Weighted, x: Tensor, n_samples: int, generator: torch.Generator, chunk: int
 ) -> Tensor:
     log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     per_pass = max(1, chunk // len(x))
@@ -51,4 +67,6 @@ def _streamed(
         K = min(per_pass, n_samples - start)
         log_w = model.log_weights(x, K, generator).double()
         log_sum = torch.logaddexp(log_sum, log_mean_exp(log_w) + math.log(K))
+    if torch.isnan(log_sum).any() or torch.isposinf(log_sum).any():
+        raise ValueError("a log weight is NaN or +inf: the model's parameters have diverged")
     return log_sum - math.log(n_samples)

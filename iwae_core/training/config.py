@@ -9,15 +9,17 @@ import torch
 
 from iwae_core import datasets
 from iwae_core.bounds.objectives import OBJECTIVES, make_objective
+from iwae_core.bounds.rate import make_estimator
 from iwae_core.bounds.surrogates import ESTIMATORS
+from iwae_core.models.model import DECODERS, LIKELIHOODS
 from iwae_core.models.networks import ACTIVATIONS
-from iwae_core.models.vae import LIKELIHOODS
 from iwae_core.names import check_known
+from iwae_core.training.schedule import KL_SCHEDULES, RATE_SCHEDULES
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-DECODERS = ("mlp",)
 
-# What may change while a run goes on: nothing that reshapes the network or the data.
+# What may change while a run goes on: nothing that reshapes the network or the data. Patience is
+# not among them, since it decides which rows are held out from the first step on.
 LIVE_FIELDS = (
     "objective",
     "objective_setting",
@@ -26,6 +28,13 @@ LIVE_FIELDS = (
     "learning_rate",
     "batch_size",
     "beta",
+    "kl_schedule",
+    "kl_steps",
+    "kl_ramp",
+    "free_bits",
+    "target_rate",
+    "rate_schedule",
+    "rate_stretch",
 )
 
 
@@ -43,22 +52,33 @@ class TrainConfig:
     objective_setting: float | None = None  # alpha, beta or M; None takes the entry's default
     estimator: str = "reparameterized"
     n_samples: int = 5  # K, importance samples per datapoint
-    latent_dim: int = 8
+    latent_dim: int = 8  # of the layer next to the data
+    second_latent_dim: int | None = None  # a second stochastic layer above it; None has none
     hidden: tuple[int, ...] = (100, 100)  # encoder's widths; the decoder mirrors them
+    second_hidden: tuple[int, ...] = (100, 100)  # widths between the two stochastic layers
     activation: str = "tanh"
     likelihood: str = "auto"  # "auto" takes the one that fits the data
     likelihood_scale: float | None = None  # Gaussian only; None learns one per coordinate
-    decoder: str = "mlp"
+    decoder: str = "mlp"  # or "autoregressive", binary data only
     learning_rate: float = 1e-3
+    rate_schedule: str = "constant"  # or "burda"
+    rate_stretch: float = 1.0  # length of Burda's 3,280 epochs as a multiple of theirs
     adam_eps: float = 1e-4  # Burda et al. (2016)
     batch_size: int = 100
     beta: float = 1.0  # weight of log p(z) - log q(z | x); 1 gives a true bound
+    kl_schedule: str = "constant"  # a factor of beta: "linear" warm-up or "cyclical"
+    kl_steps: int = 1000  # length of the warm-up, or of one cycle, in updates
+    kl_ramp: float = 0.5  # share of a cycle in which the weight rises
+    free_bits: float = 0.0  # nats that each latent may cost before its KL counts (batch mean)
+    target_rate: float | None = None  # total KL in nats to hold; None lets it find its level
+    patience: int | None = None  # epochs without a better held-out bound; None never stops
     seed: int = 0
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         # JSON knows lists only; a list would make equal configs unequal and unhashable.
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        object.__setattr__(self, "second_hidden", tuple(self.second_hidden))
         faults = [*self._unknown_names(), *self._out_of_range(), *self._misfits()]
         if faults:
             raise ValueError("; ".join(faults))
@@ -71,6 +91,8 @@ class TrainConfig:
             ("activation", self.activation, ACTIVATIONS),
             ("likelihood", self.likelihood, ("auto", *LIKELIHOODS)),
             ("decoder", self.decoder, DECODERS),
+            ("kl_schedule", self.kl_schedule, KL_SCHEDULES),
+            ("rate_schedule", self.rate_schedule, RATE_SCHEDULES),
             ("device", self.device, DEVICES),
         )
         faults = []
@@ -83,12 +105,22 @@ class TrainConfig:
 
     def _out_of_range(self) -> list[str]:
         faults = []
-        for name in ("n_samples", "latent_dim", "batch_size"):
+        for name in ("n_samples", "latent_dim", "batch_size", "kl_steps"):
             value = getattr(self, name)
             if not _is_count(value):
                 faults.append(f"{name} must be a whole number of at least 1, got {value!r}")
-        if not self.hidden or not all(_is_count(width) for width in self.hidden):
-            faults.append(f"hidden must hold widths of at least 1, got {self.hidden}")
+        for name in ("second_latent_dim", "patience"):
+            value = getattr(self, name)
+            if value is not None and not _is_count(value):
+                faults.append(f"{name} must be None or a whole number from 1, got {value!r}")
+        for name in ("hidden", "second_hidden"):
+            widths = getattr(self, name)
+            if not widths or not all(_is_count(width) for width in widths):
+                faults.append(f"{name} must hold widths of at least 1, got {widths}")
+        if not 0 < self.kl_ramp <= 1:
+            faults.append(f"kl_ramp must lie in (0, 1], got {self.kl_ramp}")
+        if not 0 < self.rate_stretch < math.inf:
+            faults.append(f"rate_stretch must be positive and finite, got {self.rate_stretch}")
         if not 0 < self.learning_rate < 1:
             faults.append(f"learning_rate must lie in (0, 1), got {self.learning_rate}")
         if not 0 < self.adam_eps < 1:
@@ -115,6 +147,20 @@ class TrainConfig:
                 "estimator closed_form_kl has no weights to average, so it goes with objective "
                 f"elbo only, got {self.objective!r}"
             )
+        if self.estimator == "closed_form_kl" and self.second_latent_dim is not None:
+            faults.append(
+                "estimator closed_form_kl needs a KL in closed form, which two stochastic layers "
+                "do not have; use reparameterized"
+            )
+        if self.estimator in ESTIMATORS:
+            try:
+                make_estimator(
+                    self.estimator, free_bits=self.free_bits, target_rate=self.target_rate
+                )
+            except ValueError as fault:
+                faults.append(str(fault))
+        if self.decoder == "autoregressive" and self.likelihood == "gaussian":
+            faults.append("decoder autoregressive draws binary pixels, got likelihood 'gaussian'")
         return faults
 
     def with_changes(self, **changes: Any) -> "TrainConfig":
@@ -129,7 +175,8 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return dataclasses.asdict(self) | {"hidden": list(self.hidden)}
+        lists = {"hidden": list(self.hidden), "second_hidden": list(self.second_hidden)}
+        return dataclasses.asdict(self) | lists
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "TrainConfig":

@@ -17,7 +17,8 @@ from torch import Tensor
 from iwae_core import datasets
 from iwae_core.bounds.objectives import elbo, iwae
 from iwae_core.evaluation.collapse import ACTIVE_VARIANCE
-from iwae_core.models.vae import Vae
+from iwae_core.models.autoregressive import AutoregressiveBernoulli
+from iwae_core.models.model import LatentModel
 from iwae_core.rng import stream
 from iwae_core.training.state import RunState, model_of
 
@@ -25,6 +26,7 @@ N_PROBE = 300  # dots of the latent plane
 N_HELD_OUT = 100  # datapoints of the held-out bounds
 N_WEIGHTS = 64  # K of the held-out bound, and weights of the one watched datapoint
 N_PICTURES = 10
+N_DRAWS = 16  # per datapoint, where a mean over draws is needed
 _PROBE_SEED = 0
 
 
@@ -53,13 +55,15 @@ class Frame:
         step: Updates taken.
         bound_1: Held-out ELBO, L_1, mean over the probe, nats.
         bound_64: Held-out L_64, nats.
-        kl_per_dim: Mean KL(q(z_i | x) || p) per latent, shape ``(d,)``, nats.
+        kl_per_dim: Mean KL(q(z_i | x) || p) per latent, shape ``(d,)``, nats. With two stochastic
+            layers, both side by side, the one next to the data first; a mean over few draws.
         active: Whether the posterior mean of a latent varies (variance > 0.01), shape ``(d,)``.
-        axes: The two latents shown: those with the largest KL.
+        axes: The two latents shown: those with the largest KL in the layer next to the data.
         latents: Posterior means of the probe on those axes, shape ``(n, 2)``.
         log_w: Log weights of the watched datapoint, shape ``(64,)``, nats.
         reconstructions: E[x | z = posterior mean] of the first datapoints, shape ``(m, D)``.
-        samples: E[x | z], z from the prior, shape ``(m, D)``; draws of x for points in the plane.
+        samples: E[x | z], z from the prior, shape ``(m, D)``; draws of x for points in the plane
+            and for an autoregressive decoder, whose z alone need not say much.
     """
 
     step: int
@@ -104,19 +108,21 @@ def observe(state: RunState) -> Frame:
     x = torch.from_numpy(fixed.x).to(device)
     held_out = x[:N_HELD_OUT]
     log_w = model.log_weights(held_out, N_WEIGHTS, stream(_PROBE_SEED, "noise", device=device))
-    q = model.posterior(x)
-    kl_per_dim = q.kl_to_standard().mean(dim=0)
-    axes = _two_largest(kl_per_dim)
+    means = model.layer_means(x, N_DRAWS, stream(_PROBE_SEED, "means", device=device))
+    in_sight = means[0]
+    kl_per_unit = model.kl_per_unit(x, N_DRAWS, stream(_PROBE_SEED, "kl", device=device))
+    kl_per_dim = kl_per_unit.mean(dim=0)
+    axes = _two_largest(kl_per_dim[: in_sight.shape[1]])
     return Frame(
         step=state.step,
         bound_1=elbo(log_w).mean().item(),
         bound_64=iwae(log_w).mean().item(),
         kl_per_dim=kl_per_dim.cpu().numpy(),
-        active=(q.loc.var(dim=0, correction=0) > ACTIVE_VARIANCE).cpu().numpy(),
+        active=(torch.cat(means, dim=1).var(dim=0, correction=0) > ACTIVE_VARIANCE).cpu().numpy(),
         axes=axes,
-        latents=q.loc[:, list(axes)].cpu().numpy(),
+        latents=in_sight[:, list(axes)].cpu().numpy(),
         log_w=log_w[:, 0].cpu().numpy(),
-        reconstructions=model.decode(q.loc[:N_PICTURES]).cpu().numpy(),
+        reconstructions=model.decode(in_sight[:N_PICTURES]).cpu().numpy(),
         samples=_samples(model, fixed, device),
     )
 
@@ -129,9 +135,10 @@ def _two_largest(kl_per_dim: Tensor) -> tuple[int, int]:
     return (first, second)
 
 
-def _samples(model: Vae, fixed: Probe, device: torch.device) -> NDArray[np.float32]:
+def _samples(model: LatentModel, fixed: Probe, device: torch.device) -> NDArray[np.float32]:
     noise = stream(_PROBE_SEED, "samples", device=device)
     if fixed.image_shape is None:
         return model.sample(N_PROBE, noise)[0].cpu().numpy()
-    z = torch.randn((N_PICTURES, model.latent_dim), generator=noise, device=device)
-    return model.decode(z).cpu().numpy()
+    if isinstance(model.likelihood, AutoregressiveBernoulli):
+        return model.sample(N_PICTURES, noise)[0].cpu().numpy()
+    return model.decode(model.sample_prior(N_PICTURES, noise)).cpu().numpy()

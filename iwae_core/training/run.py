@@ -20,6 +20,8 @@ from iwae_core.bounds.objectives import make_objective
 from iwae_core.datasets import Dataset, binarize
 from iwae_core.rng import stream
 from iwae_core.sampling.weights import ess
+from iwae_core.training.early_stop import held_out_bound, split_rows
+from iwae_core.training.schedule import KL_SCHEDULES, RATE_SCHEDULES
 from iwae_core.training.state import RunState, Stop, build_model
 from iwae_core.training.step import Stepper
 
@@ -61,7 +63,8 @@ def advance(state: RunState, n_steps: int, changes: Mapping[str, Any] | None = N
 
     Returns:
         The state after the last finite step and the records of the steps taken. Where a loss or a
-        parameter stops being finite, the state is the last good one and says why in ``stop``.
+        parameter stops being finite, the state is the last good one and says why in ``stop``; so
+        it does where the run's patience ends.
 
     Raises:
         ValueError: If ``n_steps`` is negative or a change is refused.
@@ -70,15 +73,19 @@ def advance(state: RunState, n_steps: int, changes: Mapping[str, Any] | None = N
         raise ValueError(f"n_steps must not be negative, got {n_steps}")
     if changes:
         config = state.config.with_changes(**changes)
-        state = dataclasses.replace(state, config=config, stop=None)
+        # What ended a run's patience was another setting: it gets the whole of it again.
+        best_epoch = state.best_epoch if state.stop is None else state.epoch
+        state = dataclasses.replace(state, config=config, stop=None, best_epoch=best_epoch)
     if state.stop is not None or n_steps == 0:
         return Slice(state, _records(state, 0, []))
     trainer = _Trainer(state)
-    log_w = [trainer.step() for _ in range(n_steps)]
-    after, records = trainer.state(), _records(state, n_steps, log_w)
+    log_w: list[Tensor] = []
+    while len(log_w) < n_steps and trainer.stop is None:
+        log_w.append(trainer.step())
+    after, records = trainer.state(), _records(state, len(log_w), log_w)
     if np.isfinite(records.objective).all() and np.isfinite(after.parameters).all():
         return Slice(after, records)
-    return _up_to_the_last_good_step(state, n_steps)
+    return _up_to_the_last_good_step(state, len(log_w))
 
 
 def _up_to_the_last_good_step(state: RunState, n_steps: int) -> Slice:
@@ -136,13 +143,36 @@ class _Trainer:
         self.config = config
         self.device = device
         self.n_taken = state.step
+        self.kl_weight = KL_SCHEDULES[config.kl_schedule].weight
+        self.rate_factor = RATE_SCHEDULES[config.rate_schedule].factor
+        self.best_bound, self.best_epoch = state.best_bound, state.best_epoch
+        self.stop: Stop | None = None
 
     def step(self) -> Tensor:
         """Take one step; returns its log weights ``(K, B)`` in nats."""
+        config = self.config
+        kl_weight = self.kl_weight(self.n_taken, config.kl_steps, config.kl_ramp)
         self.n_taken += 1
         x = self.batches.take(self.n_taken).to(self.device)
-        noise = stream(self.config.seed, "noise", self.n_taken, device=self.device)
-        return self.stepper.step(x, noise)
+        rate_factor = self.rate_factor(self.batches.epoch, config.rate_stretch)
+        noise = stream(config.seed, "noise", self.n_taken, device=self.device)
+        log_w = self.stepper.step(x, noise, kl_weight=kl_weight, rate_factor=rate_factor)
+        if config.patience is not None and self.batches.at_end_of_epoch:
+            self._look_at_what_is_held_out(config.patience)
+        return log_w
+
+    def _look_at_what_is_held_out(self, patience: int) -> None:
+        bound, epoch = held_out_bound(self.stepper.model, self.config), self.batches.epoch
+        if self.best_bound is None or bound > self.best_bound:
+            self.best_bound, self.best_epoch = bound, epoch
+        elif epoch - self.best_epoch >= patience:
+            self.stop = Stop(
+                step=self.n_taken + 1,
+                cause=(
+                    f"the held-out bound has not risen for {patience} epochs: {bound:.2f} nats, "
+                    f"best {self.best_bound:.2f} after epoch {self.best_epoch + 1}"
+                ),
+            )
 
     def state(self) -> RunState:
         """The run as it stands."""
@@ -158,6 +188,9 @@ class _Trainer:
             parameters=parameters,
             first_moment=first,
             second_moment=second,
+            stop=self.stop,
+            best_bound=self.best_bound,
+            best_epoch=self.best_epoch,
         )
 
 
@@ -167,18 +200,29 @@ class _Batches:
     def __init__(self, state: RunState, data: Dataset) -> None:
         self.seed = state.config.seed
         self.data = data
-        self.size = min(state.config.batch_size, len(data.train))
+        # Without patience every row trains, and the order is drawn over all of them.
+        self.rows = (
+            torch.arange(len(data.train))
+            if state.config.patience is None
+            else split_rows(state.config.seed, len(data.train))[0]
+        )
+        self.size = min(state.config.batch_size, len(self.rows))
         self.redraw = data.binary and not data.already_binarized
         self.epoch, self.position = state.epoch, state.position
         self._order = self._shuffled()
 
     def _shuffled(self) -> Tensor:
         order = stream(self.seed, "order", self.epoch)
-        return torch.randperm(len(self.data.train), generator=order)
+        return self.rows[torch.randperm(len(self.rows), generator=order)]
+
+    @property
+    def at_end_of_epoch(self) -> bool:
+        """Whether the next batch begins another pass over the data."""
+        return self.position + self.size > len(self.rows)
 
     def take(self, step: int) -> Tensor:
         """The batch of a step, ``(B, D)``; a remainder smaller than a batch is left out."""
-        if self.position + self.size > len(self.data.train):
+        if self.at_end_of_epoch:
             self.epoch, self.position = self.epoch + 1, 0
             self._order = self._shuffled()
         rows = self._order[self.position : self.position + self.size]

@@ -7,8 +7,10 @@ whoever continues it gets the same bits.
 """
 
 import dataclasses
+import functools
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from iwae_core import datasets
+from iwae_core.models.model import LatentModel
+from iwae_core.models.two_layer import TwoLayerVae
 from iwae_core.models.vae import Vae
 from iwae_core.rng import stream
 from iwae_core.training.config import TrainConfig
@@ -34,7 +38,7 @@ class Stop:
     """Why a run cannot go on.
 
     Attributes:
-        step: The step that could not be taken; the state is the last good one before it.
+        step: The first step not taken; the state is the one before it, and good.
         cause: A sentence for people.
     """
 
@@ -54,7 +58,9 @@ class RunState:
         parameters: All parameters in the model's order, one flat array of shape ``(P,)``.
         first_moment: Adam's running mean of the gradient, shape ``(P,)``.
         second_moment: Adam's running mean of its square, shape ``(P,)``.
-        stop: Set when the run met a number that is not finite.
+        stop: Set when the run met a number that is not finite, or its patience ended.
+        best_bound: With ``patience``: the best held-out bound so far, nats; else None.
+        best_epoch: With ``patience``: the epoch after which it was seen.
     """
 
     config: TrainConfig
@@ -65,6 +71,8 @@ class RunState:
     first_moment: NDArray[np.float32]
     second_moment: NDArray[np.float32]
     stop: Stop | None = None
+    best_bound: float | None = None
+    best_epoch: int = 0
 
 
 def begin(config: TrainConfig) -> RunState:
@@ -95,22 +103,33 @@ def build_model(
     *,
     data_mean: Tensor | None = None,
     generator: torch.Generator | None,
-) -> Vae:
-    """The network that ``config`` describes; without a generator its parameters are unset."""
+) -> LatentModel:
+    """The network that ``config`` describes; without a generator its parameters are unset.
+
+    Raises:
+        ValueError: If the data are not to be had, or are real-valued under binary pixels.
+    """
     data = datasets.load(config.dataset, config.data_folder)
-    return Vae(
-        data.train.shape[1],
-        config.latent_dim,
+    build: Callable[..., LatentModel]
+    if config.second_latent_dim is None:
+        build = functools.partial(Vae, data.n_features, config.latent_dim)
+    else:
+        layers = (config.latent_dim, config.second_latent_dim)
+        build = functools.partial(
+            TwoLayerVae, data.n_features, layers, second_hidden=config.second_hidden
+        )
+    return build(
         hidden=config.hidden,
         likelihood=data.likelihood if config.likelihood == "auto" else config.likelihood,
         activation=config.activation,
         scale=config.likelihood_scale,
+        decoder=config.decoder,
         data_mean=data_mean,
         generator=generator,
     )
 
 
-def model_of(state: RunState) -> Vae:
+def model_of(state: RunState) -> LatentModel:
     """The run's network with its current parameters, on the run's device, for evaluation."""
     device = state.config.resolved_device()
     model = build_model(state.config, generator=None).to(device)
@@ -139,6 +158,8 @@ def save(state: RunState, folder: str | Path) -> None:
             "epoch": state.epoch,
             "position": state.position,
             "stop": None if state.stop is None else dataclasses.asdict(state.stop),
+            "best_bound": state.best_bound,
+            "best_epoch": state.best_epoch,
         },
         indent=2,
     )
@@ -162,6 +183,8 @@ def load(folder: str | Path) -> RunState:
         config = TrainConfig.from_json(values["config"])
         stop = None if values["stop"] is None else Stop(**values["stop"])
         step, epoch, position = (int(values[name]) for name in ("step", "epoch", "position"))
+        # Runs kept before there was early stopping have neither.
+        best_bound, best_epoch = values.get("best_bound"), int(values.get("best_epoch", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ValueError(f"cannot read a run from {sheet}: {fault!r}") from fault
     try:
@@ -183,6 +206,8 @@ def load(folder: str | Path) -> RunState:
         first_moment=first,
         second_moment=second,
         stop=stop,
+        best_bound=best_bound,
+        best_epoch=best_epoch,
     )
 
 

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 
 from iwae_core.bounds.objectives import make_objective
-from iwae_core.bounds.surrogates import ESTIMATORS
-from iwae_core.models.vae import Vae
+from iwae_core.bounds.rate import make_estimator
+from iwae_core.models.model import LatentModel
 from iwae_core.training.config import TrainConfig
 
 
@@ -45,7 +45,7 @@ class Stepper:
     def __init__(
         self,
         config: TrainConfig,
-        model: Vae,
+        model: LatentModel,
         flat: Tensor,
         moments: tuple[Tensor, Tensor],
         n_taken: int,
@@ -59,20 +59,42 @@ class Stepper:
         self.moments = moments
         self._parameters = tuple(model.parameters())
         self._objective = make_objective(config.objective, config.objective_setting)
-        self._estimator = ESTIMATORS[config.estimator]
+        self._estimator = make_estimator(
+            config.estimator, free_bits=config.free_bits, target_rate=config.target_rate
+        )
         lay_flat(model, flat)
         self._n_taken = torch.tensor(float(n_taken), device=flat.device)
 
-    def step(self, x: Tensor, noise: torch.Generator) -> Tensor:
-        """Take one step on a batch ``(B, D)``; returns its log weights ``(K, B)`` in nats."""
+    def step(
+        self,
+        x: Tensor,
+        noise: torch.Generator,
+        *,
+        kl_weight: float = 1.0,
+        rate_factor: float = 1.0,
+    ) -> Tensor:
+        """Take one step.
+
+        Args:
+            x: Batch, shape ``(B, D)``.
+            noise: Source of the samples, on the model's device.
+            kl_weight: Factor of ``beta`` in this step.
+            rate_factor: Factor of the learning rate in this step.
+
+        Returns:
+            Log weights of the batch, shape ``(K, B)`` in nats.
+        """
         draws = self.model.draws(x, self.config.n_samples, noise)
-        surrogate, log_w = self._estimator(draws, self._objective, self.config.beta)
+        surrogate, log_w = self._estimator(draws, self._objective, self.config.beta * kl_weight)
         gradients = torch.autograd.grad(surrogate, self._parameters)
-        self._climb(torch.cat([gradient.flatten() for gradient in gradients]))
+        self._climb(
+            torch.cat([gradient.flatten() for gradient in gradients]),
+            self.config.learning_rate * rate_factor,
+        )
         return log_w
 
     @torch.no_grad()
-    def _climb(self, gradient: Tensor) -> None:
+    def _climb(self, gradient: Tensor, learning_rate: float) -> None:
         # The function behind torch.optim.Adam: the class around it costs 0.2 ms a step, a tenth
         # of a whole step at K = 1.
         first, second = self.moments
@@ -87,7 +109,7 @@ class Stepper:
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
-            lr=self.config.learning_rate,
+            lr=learning_rate,
             weight_decay=0.0,
             eps=self.config.adam_eps,
             maximize=True,
