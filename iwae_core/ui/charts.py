@@ -52,4 +52,5 @@ def show(figure: go.Figure, key: str, *, alt: str, height: int = 380) -> None:
     _component()(
         key=key,
         data={"figure": to_json_plotly(spec), "alt": alt, "height": height, "key": key},
+        height=height,  # the place is kept free, so nothing below jumps when the figure arrives
     )

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from iwae_core import __version__
 from iwae_core.runtime import executor
-from iwae_core.ui import live, static, warmup
+from iwae_core.ui import static, warmup
 
 # The options the app relies on; a test compares this report with .streamlit/config.toml.
 OPTIONS = (
@@ -74,12 +74,19 @@ def health(request: Request) -> Response:
     )
 
 
+def frames(request: Request) -> Response:
+    """Answer ``/live/{run_id}``; imported at the first call, as torch would delay the start."""
+    from iwae_core.ui import live
+
+    return live.frames(request)
+
+
 def routes() -> list[Route]:
     """List the addresses that are ours; Streamlit's own come after them."""
     return [
         Route("/lab/health", health),
         Route("/lab/{name}", static.serve),
-        Route("/live/{run_id}", live.frames),
+        Route("/live/{run_id}", frames),
     ]
 
 

@@ -1,5 +1,7 @@
 """The options and the warm-up in a server that really runs, for both ways to start it."""
 
+import subprocess
+import sys
 import tomllib
 
 import psutil
@@ -30,6 +32,12 @@ def test_the_configuration_sets_what_the_app_relies_on():
         "browser.gatherUsageStats": False,
         "logger.hideWelcomeMessage": True,
     }
+
+
+def test_the_server_starts_without_torch():
+    # It answers at once and imports while the browser loads; a second of torch would delay both.
+    code = "import sys; from iwae_core.ui import server; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 @pytest.mark.slow
