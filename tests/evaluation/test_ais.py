@@ -23,13 +23,13 @@ def test_the_sandwich_closes_on_the_exact_log_p():
     # Each datapoint errs by about 0.15 nat, their mean by 0.015; benchmarks/ has a harder case.
     model = LinearGaussian(0.7 * WEIGHT[:, :2], torch.zeros(6, dtype=torch.float64), 0.8)
     x, z = model.sample(100, make_generator(1))
-    config = AisConfig(n_chains=16, n_temperatures=100, n_leapfrog=5)
+    config = AisConfig(n_chains=32, n_temperatures=150, n_leapfrog=6)
     report = ais(model, x, prior_start(x, 2), config, make_generator(2), posterior_draw=z)
     exact = model.log_marginal(x).numpy()
     assert abs(report.log_lower.mean() - exact.mean()) < 0.05
     assert abs(report.log_upper.mean() - exact.mean()) < 0.05
     assert report.gap == pytest.approx((report.log_upper - report.log_lower).mean())
-    assert report.acceptance.shape == report.step_size.shape == (100,)
+    assert report.acceptance.shape == report.step_size.shape == (150,)
     assert report.acceptance.mean() == pytest.approx(0.8, abs=0.1)
     # the posterior is much narrower than the prior, and the steps follow it
     assert report.step_size[-1] < 0.8 * report.step_size[0]
@@ -85,7 +85,7 @@ def test_from_the_exact_posterior_every_chain_gives_log_p():
 def test_a_vae_can_start_from_its_own_q_and_its_parameters_get_no_gradient(likelihood):
     vae = Vae(5, 2, hidden=(6,), likelihood=likelihood, generator=make_generator(0)).double()
     x, z = vae.sample(4, make_generator(1))
-    config = AisConfig(n_chains=8, n_temperatures=40, n_leapfrog=3)
+    config = AisConfig(n_chains=100, n_temperatures=40, n_leapfrog=3)
     x, z = x.detach(), z.detach()
     from_q = ais(vae, x, vae.posterior(x), config, make_generator(2), posterior_draw=z)
     from_prior = ais(vae, x, prior_start(x, 2), config, make_generator(3))
