@@ -1,6 +1,23 @@
-"""Home: what this is and where to go."""
+"""Home: what this is, in one screen, and the ways in."""
 
 import streamlit as st
 
-st.title("IWAE Lab")
-st.markdown("See, drag and train importance sampling and the Importance-Weighted Autoencoder.")
+from iwae_core.ui import code, lesson, studies, tightness, ways
+
+text = lesson.load("home")
+st.title(text.title)
+story, picture = st.columns([1, 1.5], gap="medium", vertical_alignment="center")
+report, at = studies.opening()
+numbers = tightness.numbers(report, at)
+with story:
+    text.show("story")
+    text.show_with("picture", numbers)
+    ways.start()
+with picture:
+    tightness.closing_gap(report)
+
+for column, reader in zip(st.columns(3), ways.READERS, strict=True):
+    with column.container(border=True, height="stretch"):
+        text.show(reader)
+        ways.links(reader)
+code.show(code.template("home"), "home")

@@ -5,6 +5,7 @@
 import { templates, toDark } from "./theme.js";
 
 const charts = new WeakMap(); // parentElement -> { node, observer, config, painted }
+const FRAME_MS = 380;
 let library = null;
 
 export function plotly() {
@@ -59,16 +60,26 @@ export default async function draw({ parentElement, data }) {
 
   const figure = JSON.parse(data.figure);
   const dark = isDark(parentElement);
-  const { data: traces, layout } = dark ? darken(figure) : figure;
+  const { data: traces, layout, frames = [] } = dark ? darken(figure) : figure;
   layout.template = templates[dark ? "dark" : "light"];
   layout.uirevision ??= data.key;
   layout.autosize = true;
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) delete layout.transition;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (still) delete layout.transition;
 
   await Plotly.react(node, traces, layout, chart.config);
+  if (frames.length && !still && !chart.painted) play(Plotly, node, frames);
   node.dataset.theme = dark ? "dark" : "light";
   node.dataset.painted = String(++chart.painted); // tests and benchmarks wait for this
   return () => unmount(parentElement, Plotly);
+}
+
+// A figure's frames play once, when it first appears; what the figure itself shows is their end.
+async function play(Plotly, node, frames) {
+  const frame = { duration: FRAME_MS, redraw: false };
+  await Plotly.addFrames(node, frames);
+  await Plotly.animate(node, null, { frame, transition: { duration: 0 }, mode: "immediate" })
+    .catch(() => {}); // the chart left the page before the end
 }
 
 // Plotly.react starts a new plot when any part of the configuration is another object, so that it

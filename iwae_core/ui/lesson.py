@@ -44,6 +44,11 @@ class Text:
         """
         st.markdown(self.render(part, _reader_mode(), **numbers))
 
+    def show_with(self, part: str, numbers: Mapping[str, Live]) -> None:
+        """Place a part, taking from ``numbers`` those it asks for."""
+        asked = fields(self.parts.get(part, ""))
+        self.show(part, **{name: numbers[name] for name in asked if name in numbers})
+
     def render(self, part: str, mode: str = "light", **numbers: Live) -> str:
         """Give a part as the Markdown that Streamlit understands, for the theme ``mode``."""
         if part not in self.parts:

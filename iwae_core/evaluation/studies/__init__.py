@@ -1,0 +1,1 @@
+"""The computations behind the lessons: a frozen config in, a frozen report of arrays out."""

@@ -1,0 +1,64 @@
+"""Named scenes: one choice that sets several controls, and says why they work or fail."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import streamlit as st
+
+from iwae_core.ui.fields import Field
+from iwae_core.ui.url import Link
+
+OWN = "own"
+
+
+class Scene(Protocol):
+    """What a scene of ``evaluation.studies`` offers."""
+
+    @property
+    def title(self) -> str:
+        """A few words."""
+
+    @property
+    def why(self) -> str:
+        """Why it works or fails."""
+
+    @property
+    def settings(self) -> tuple[tuple[str, float | str | bool], ...]:
+        """Values by the names of fields."""
+
+
+def choose(
+    link: Link, fields: Mapping[str, Field[Any]], scenes: Mapping[str, Scene], label: str = "Scene"
+) -> Scene | None:
+    """Place the choice; the scene is not a field of its own but read from those it sets.
+
+    Returns:
+        The scene that the controls show, or None once one of them has been moved.
+    """
+    shown = next((name for name, scene in scenes.items() if _is_on(link, fields, scene)), OWN)
+    key = f"{link.key(next(iter(fields.values())))}.scene"
+    st.session_state[key] = shown
+
+    def set_up() -> None:
+        chosen = st.session_state[key]
+        if chosen in scenes:
+            apply(link, fields, scenes[chosen])
+
+    st.selectbox(
+        label,
+        [*scenes, OWN],
+        key=key,
+        format_func=lambda name: scenes[name].title if name in scenes else "Your own",
+        on_change=set_up,
+    )
+    return scenes.get(shown)
+
+
+def apply(link: Link, fields: Mapping[str, Field[Any]], scene: Scene) -> None:
+    """Set the scene's fields, from a widget's callback."""
+    for name, value in scene.settings:
+        link.set(fields[name], value)
+
+
+def _is_on(link: Link, fields: Mapping[str, Field[Any]], scene: Scene) -> bool:
+    return all(link.value(fields[name]) == value for name, value in scene.settings)

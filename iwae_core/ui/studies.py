@@ -1,0 +1,35 @@
+"""The studies behind the lessons, computed once for each config and kept.
+
+Configs are frozen and hashed by value; reports are arrays and floats, so a kept one is a copy.
+"""
+
+import streamlit as st
+
+from iwae_core.evaluation.studies import tightness as _tightness
+from iwae_core.evaluation.studies import weighting as _weighting
+from iwae_core.evaluation.studies.tightness import RunsReport, TightnessConfig, TightnessReport
+from iwae_core.evaluation.studies.weighting import WeightingConfig, WeightingReport
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def weighting(config: WeightingConfig) -> WeightingReport:
+    """One run of importance sampling on the line."""
+    return _weighting.run(config)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def tightness(config: TightnessConfig) -> TightnessReport:
+    """The bound against K."""
+    return _tightness.run(config)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def runs_at(config: TightnessConfig, n_samples: int) -> RunsReport:
+    """The single runs of the bound at one K."""
+    return _tightness.runs_at(config, n_samples)
+
+
+def opening() -> tuple[TightnessReport, RunsReport]:
+    """What the home page shows: the lesson's start."""
+    config = TightnessConfig()
+    return tightness(config), runs_at(config, 1)

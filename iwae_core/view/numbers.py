@@ -1,0 +1,47 @@
+"""Numbers as people read them: sensible digits, a true minus sign, no 1e-05."""
+
+import math
+
+MINUS = "\N{MINUS SIGN}"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def digits(value: float, n: int = 3) -> str:
+    """Write a number with n significant digits.
+
+    >>> digits(0.0123456), digits(1234.5), digits(2.8665e-7), digits(float("inf"))
+    ('0.0123', '1230', '2.87·10⁻⁷', '∞')
+    """
+    if not math.isfinite(value):
+        return "?" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e6:
+        rounded = float(f"{value:.{n}g}")
+        decimals = max(0, n - 1 - math.floor(math.log10(abs(rounded))))
+        return fixed(rounded, decimals)
+    mantissa, power = f"{value:.{n - 1}e}".split("e")
+    return f"{mantissa}·10{str(int(power)).translate(_RAISED)}".replace("-", MINUS)
+
+
+def fixed(value: float, decimals: int = 2) -> str:
+    """Write a number with a fixed number of decimals; zero never has a sign.
+
+    >>> fixed(-2.71828) == f"{MINUS}2.72", fixed(-0.0004)
+    (True, '0.00')
+    """
+    if not math.isfinite(value):
+        return digits(value)
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", MINUS)
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage.
+
+    >>> percent(0.4028), percent(0.0123), percent(0.000977), percent(1)
+    ('40 %', '1.2 %', '0.098 %', '100 %')
+    """
+    return f"{digits(100 * share, 2)} %"
