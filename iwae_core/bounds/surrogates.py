@@ -1,7 +1,8 @@
 r"""Gradient estimators: scalars to maximize whose autograd gradient is the named estimator.
 
-All of them have the same bound in mind. They differ in which paths of the graph they keep. Write
-``c_k`` for the share of sample k (1 / K for the ELBO, the normalized weight for the IWAE; see
+All of them have the same bound in mind. They differ in which paths of the graph they keep and in
+what share of the gradient each sample gets. Write ``c_k`` for the objective's share of sample k
+(1 / K for the ELBO, the normalized weight for the IWAE; see
 :func:`iwae_core.bounds.objectives.sample_shares`), theta for the decoder, phi for the encoder:
 
     reparameterized        sum_k c_k d log_w_k                             theta and phi
@@ -11,11 +12,12 @@ All of them have the same bound in mind. They differ in which paths of the graph
     piwae                  theta: the IWAE bound on all samples; phi: the objective
     closed_form_kl         the VAE's own: log p(x | z) minus the exact KL, no weights
 
-Each value returned is the objective's mean over the batch only for ``reparameterized`` and
-``closed_form_kl``; of the others only the gradient means something.
+The scalar's gradient is what counts; its value means something for ``closed_form_kl`` alone. The
+bound itself is the objective of the log weights that come back beside it.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -26,11 +28,88 @@ from iwae_core.sampling.draws import Draws
 Surrogate = Callable[[Draws, Objective, float], tuple[Tensor, Tensor]]
 # (draws, objective, beta) -> (scalar to maximize, detached log_w (K, B) in nats)
 
+Shares = tuple[Tensor, Tensor]  # of theta's and of phi's gradient, each (K, B)
+GiveShares = Callable[[Tensor], Shares]  # from detached log_w (K, B)
 
-def reparameterized(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
-    """The plain gradient of the objective (Kingma and Welling, 2014; Burda et al., 2016)."""
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """An estimator that weights samples: the shares they get, and the scalar that gives them.
+
+    The two are apart so that the shares may come from elsewhere: from all K samples while the
+    scalar is built on a few of them (:mod:`iwae_core.bounds.backward`).
+
+    Attributes:
+        shares: From objective and log weights ``(K, B)`` to the shares of theta and of phi.
+        scalar: From draws, beta and a function that gives shares to the scalar, summed over
+            samples and datapoints, and the detached log weights.
+    """
+
+    shares: Callable[[Objective, Tensor], Shares]
+    scalar: Callable[[Draws, float, GiveShares], tuple[Tensor, Tensor]]
+
+    def __call__(self, draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
+        """Scalar to maximize, averaged over the batch, and the detached log weights."""
+        scalar, log_w = self.scalar(draws, beta, lambda log_w: self.shares(objective, log_w))
+        return scalar / log_w.shape[1], log_w
+
+
+def _equal_shares(objective: Objective, log_w: Tensor) -> Shares:
+    shares = sample_shares(objective, log_w)
+    return shares, shares
+
+
+def _reparameterized(draws: Draws, beta: float, give: GiveShares) -> tuple[Tensor, Tensor]:
     log_w = draws.log_w(beta)
-    return objective(log_w).mean(), log_w.detach()
+    shares, _ = give(log_w.detach())
+    return (shares * log_w).sum(), log_w.detach()
+
+
+def _stick_the_landing(draws: Draws, beta: float, give: GiveShares) -> tuple[Tensor, Tensor]:
+    log_w = _log_w_path(draws, draws.z, beta)
+    shares, _ = give(log_w.detach())
+    return (shares * log_w).sum(), log_w.detach()
+
+
+def _doubly_shares(objective: Objective, log_w: Tensor) -> Shares:
+    shares = sample_shares(objective, log_w)
+    return shares, shares - _own_derivative(objective, log_w)
+
+
+def _doubly_reparameterized(draws: Draws, beta: float, give: GiveShares) -> tuple[Tensor, Tensor]:
+    held = draws.z.detach().requires_grad_()
+    log_w = _log_w_path(draws, held, beta)
+    # One pass gives every sample's path derivative; phi then meets it through z alone, and theta
+    # meets log_w at the held z, from where nothing leads back to phi.
+    (path,) = torch.autograd.grad(log_w.sum(), held, retain_graph=True)
+    for_theta, for_phi = give(log_w.detach())
+    through_z = (path * draws.z).sum(dim=-1)
+    return (for_phi * through_z + for_theta * log_w).sum(), log_w.detach()
+
+
+def _wake_sleep(draws: Draws, beta: float, give: GiveShares) -> tuple[Tensor, Tensor]:
+    z = draws.z.detach()
+    log_q = draws.log_q(z)
+    log_w = draws.log_likelihood(z) + beta * (draws.log_prior(z) - log_q.detach())
+    for_theta, for_phi = give(log_w.detach())
+    return (for_theta * log_w + for_phi * log_q).sum(), log_w.detach()
+
+
+def _piwae_shares(objective: Objective, log_w: Tensor) -> Shares:
+    return sample_shares(iwae, log_w), sample_shares(objective, log_w)
+
+
+def _piwae(draws: Draws, beta: float, give: GiveShares) -> tuple[Tensor, Tensor]:
+    held = draws.z.detach().requires_grad_()
+    log_joint = draws.log_likelihood(held) + beta * draws.log_prior(held)
+    (slope,) = torch.autograd.grad(log_joint.sum(), held, retain_graph=True)
+    log_q = draws.log_q(draws.z)
+    log_w = log_joint.detach() - beta * log_q.detach()
+    for_theta, for_phi = give(log_w)
+    # phi meets the model's part of log_w through z alone, by its slope; theta meets it at the
+    # held z, from where nothing leads back to phi.
+    through_z = (slope * draws.z).sum(dim=-1) - beta * log_q
+    return (for_phi * through_z + for_theta * log_joint).sum(), log_w
 
 
 def closed_form_kl(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
@@ -50,78 +129,6 @@ def closed_form_kl(draws: Draws, objective: Objective, beta: float) -> tuple[Ten
     return bound.mean(), log_w
 
 
-def stick_the_landing(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
-    """Drop the score of q: its gradient vanishes sample by sample where q is the posterior.
-
-    Unbiased for the ELBO, biased for the IWAE bound with K > 1.
-
-    Reference:
-        Roeder, Wu and Duvenaud (2017), arXiv:1703.09194.
-    """
-    log_w = _log_w_path(draws, draws.z, beta)
-    shares = sample_shares(objective, log_w)
-    return (shares * log_w).sum(dim=0).mean(), log_w.detach()
-
-
-def doubly_reparameterized(
-    draws: Draws, objective: Objective, beta: float
-) -> tuple[Tensor, Tensor]:
-    r"""Reparameterize the score of q a second time: unbiased, and its signal grows with K.
-
-    For the IWAE bound the encoder gets ``w_k^2`` times the path derivative. In general the factor
-    is ``c_k - d c_k / d log_w_k``, from ``E[c_k d log q / d phi] = E[(d c_k / d log_w_k) path]``.
-
-    Reference:
-        Tucker, Lawson, Gu and Maddison (2019), arXiv:1810.04152.
-    """
-    held = draws.z.detach().requires_grad_()
-    log_w = _log_w_path(draws, held, beta)
-    # One pass gives every sample's path derivative; phi then meets it through z alone, and theta
-    # meets log_w at the held z, from where nothing leads back to phi.
-    (path,) = torch.autograd.grad(log_w.sum(), held, retain_graph=True)
-    shares = sample_shares(objective, log_w)
-    factors = shares - _own_derivative(objective, log_w)
-    for_phi = factors * (path * draws.z).sum(dim=-1)
-    return (for_phi + shares * log_w).sum(dim=0).mean(), log_w.detach()
-
-
-def wake_sleep(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
-    """Reweighted wake-sleep: the encoder maximizes the weighted log q of the samples, held fixed.
-
-    Not the gradient of any bound in phi: it minimizes KL(p(z | x) || q) by importance sampling,
-    with the bias of self-normalization.
-
-    Reference:
-        Bornschein and Bengio (2015), arXiv:1406.2751 (wake-phase update of q).
-    """
-    z = draws.z.detach()
-    log_q = draws.log_q(z)
-    log_w = draws.log_likelihood(z) + beta * (draws.log_prior(z) - log_q.detach())
-    shares = sample_shares(objective, log_w)
-    return (shares * (log_w + log_q)).sum(dim=0).mean(), log_w.detach()
-
-
-def piwae(draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
-    """Partially importance-weighted: the decoder climbs the IWAE bound, the encoder the objective.
-
-    With ``objective = Miwae(M)`` this is PIWAE: the decoder sees the tightest bound, the encoder
-    one whose gradient has a better signal.
-
-    Reference:
-        Rainforth et al. (2018), arXiv:1802.04537, section 6.
-    """
-    held = draws.z.detach().requires_grad_()
-    log_joint = draws.log_likelihood(held) + beta * draws.log_prior(held)
-    (slope,) = torch.autograd.grad(log_joint.sum(), held, retain_graph=True)
-    log_q = draws.log_q(draws.z)
-    log_w = log_joint.detach() - beta * log_q.detach()
-    # phi meets the model's part of log_w through z alone, by its slope; theta meets it at the
-    # held z, from where nothing leads back to phi.
-    for_phi = sample_shares(objective, log_w) * ((slope * draws.z).sum(dim=-1) - beta * log_q)
-    for_theta = sample_shares(iwae, log_w) * log_joint
-    return (for_phi + for_theta).sum(dim=0).mean(), log_w
-
-
 def _log_w_path(draws: Draws, z: Tensor, beta: float) -> Tensor:
     return draws.log_likelihood(z) + beta * (draws.log_prior(z) - draws.log_q_path(z))
 
@@ -131,15 +138,49 @@ def _own_derivative(objective: Objective, log_w: Tensor) -> Tensor:
 
     One Hessian-vector product per sample, on a tensor without the network's graph.
     """
-    leaf = log_w.detach().requires_grad_()
-    (shares,) = torch.autograd.grad(objective(leaf).sum(), leaf, create_graph=True)
-    if not shares.requires_grad:  # a linear objective such as the ELBO
-        return torch.zeros_like(leaf)
-    K = leaf.shape[0]
-    unit = torch.eye(K, dtype=leaf.dtype, device=leaf.device).unsqueeze(-1).expand(K, *leaf.shape)
-    (rows,) = torch.autograd.grad(shares, leaf, unit, is_grads_batched=True)
-    return rows.diagonal(dim1=0, dim2=1).T
+    with torch.enable_grad():
+        leaf = log_w.detach().requires_grad_()
+        (shares,) = torch.autograd.grad(objective(leaf).sum(), leaf, create_graph=True)
+        if not shares.requires_grad:  # a linear objective such as the ELBO
+            return torch.zeros_like(leaf)
+        K = leaf.shape[0]
+        unit = torch.eye(K, dtype=leaf.dtype, device=leaf.device)
+        probes = unit.reshape(K, K, *[1] * (leaf.ndim - 1)).expand(K, *leaf.shape)
+        (rows,) = torch.autograd.grad(shares, leaf, probes, is_grads_batched=True)
+    return rows.diagonal(dim1=0, dim2=1).movedim(-1, 0)
 
+
+reparameterized = Weighted(_equal_shares, _reparameterized)
+"""The plain gradient of the objective (Kingma and Welling, 2014; Burda et al., 2016)."""
+
+stick_the_landing = Weighted(_equal_shares, _stick_the_landing)
+"""Drop the score of q: its gradient vanishes sample by sample where q is the posterior.
+
+Unbiased for the ELBO, biased for the IWAE bound with K > 1 (Roeder, Wu and Duvenaud, 2017,
+arXiv:1703.09194).
+"""
+
+doubly_reparameterized = Weighted(_doubly_shares, _doubly_reparameterized)
+"""Reparameterize the score of q a second time: unbiased, and its signal grows with K.
+
+For the IWAE bound the encoder gets ``w_k^2`` times the path derivative. In general the factor is
+``c_k - d c_k / d log_w_k``, from ``E[c_k d log q / d phi] = E[(d c_k / d log_w_k) path]`` (Tucker,
+Lawson, Gu and Maddison, 2019, arXiv:1810.04152).
+"""
+
+wake_sleep = Weighted(_equal_shares, _wake_sleep)
+"""Reweighted wake-sleep: the encoder maximizes the weighted log q of the samples, held fixed.
+
+Not the gradient of any bound in phi: it minimizes KL(p(z | x) || q) by importance sampling, with
+the bias of self-normalization (Bornschein and Bengio, 2015, arXiv:1406.2751, wake-phase update).
+"""
+
+piwae = Weighted(_piwae_shares, _piwae)
+"""Partially importance-weighted: the decoder climbs the IWAE bound, the encoder the objective.
+
+With ``objective = Miwae(M)`` this is PIWAE: the decoder sees the tightest bound, the encoder one
+whose gradient has a better signal (Rainforth et al., 2018, arXiv:1802.04537, section 6).
+"""
 
 ESTIMATORS: dict[str, Surrogate] = {
     "reparameterized": reparameterized,

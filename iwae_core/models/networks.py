@@ -88,7 +88,7 @@ class DiagonalNormal:
         return -0.5 * standardized.square() - self.log_scale - _HALF_LOG_2PI
 
     def log_prob_from_noise(self, eps: Tensor) -> Tensor:
-        r"""Log density at ``from_noise(eps)``, :math:`\log N(\epsilon; 0, I) - \sum_i \log\sigma_i`.
+        r"""Log density at ``from_noise(eps)``: :math:`\log N(\epsilon) - \sum_i \log\sigma_i`.
 
         The same number and the same gradient as :meth:`log_prob` there, without undoing the
         scaling: with the noise held, a draw's own density changes with the scale alone.
@@ -100,6 +100,10 @@ class DiagonalNormal:
             Tensor of shape ``(K, *B)`` in nats.
         """
         return standard_normal_log_prob(eps) - self.log_scale.sum(dim=-1)
+
+    def rows(self, b: Tensor) -> "DiagonalNormal":
+        """The normals of the datapoints ``b``, an index tensor of shape ``(N,)``."""
+        return DiagonalNormal(self.loc.index_select(0, b), self.log_scale.index_select(0, b))
 
     def detach(self) -> "DiagonalNormal":
         """The same normal with its parameters cut from the graph."""

@@ -105,10 +105,11 @@ class TwoLayerVae(LatentModel):
         """
         check_n_samples(n_samples)
         q1 = self.posterior(x)
-        shape = (n_samples, len(x))
-        eps1, eps2 = standard_normal(
-            (*shape, self.latent_dim), generator, dtype=q1.loc.dtype
-        ).split(self.latent_dims, dim=-1)
+        shape = (n_samples, len(x), self.latent_dim)
+        return self._draws_from(x, q1, standard_normal(shape, generator, dtype=q1.loc.dtype))
+
+    def _draws_from(self, x: Tensor, q1: DiagonalNormal, eps: Tensor) -> Draws:
+        eps1, eps2 = eps.split(self.latent_dims, dim=-1)
         z1 = q1.from_noise(eps1)
         q2: DiagonalNormal = self.second_encoder(z1)
         drawn = torch.cat([z1, q2.from_noise(eps2)], dim=-1)
@@ -131,6 +132,7 @@ class TwoLayerVae(LatentModel):
             log_prior=self.log_prior,
             log_q=log_q,
             log_q_path=log_q_path,
+            pick=lambda k, b: self._draws_from(x[b], q1.rows(b), eps[k, b].unsqueeze(0)),
         )
 
     def log_prior(self, z: Tensor) -> Tensor:

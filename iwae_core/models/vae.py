@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from iwae_core.models.model import DECODERS, LIKELIHOODS, LatentModel, check_n_samples
-from iwae_core.models.networks import standard_normal_log_prob
+from iwae_core.models.networks import DiagonalNormal, standard_normal_log_prob
 from iwae_core.rng import standard_normal
 from iwae_core.sampling.draws import Draws
 
@@ -69,6 +69,9 @@ class Vae(LatentModel):
         check_n_samples(n_samples)
         q = self.posterior(x)
         eps = standard_normal((n_samples, *q.loc.shape), generator, dtype=q.loc.dtype)
+        return self._draws_from(x, q, eps)
+
+    def _draws_from(self, x: Tensor, q: DiagonalNormal, eps: Tensor) -> Draws:
         return Draws(
             z=q.from_noise(eps),
             log_likelihood=lambda z: self.log_likelihood(x, z),
@@ -77,6 +80,7 @@ class Vae(LatentModel):
             log_q_path=q.detach().log_prob,
             log_q_z=q.log_prob_from_noise(eps),
             kl_per_dim=q.kl_to_standard,
+            pick=lambda k, b: self._draws_from(x[b], q.rows(b), eps[k, b].unsqueeze(0)),
         )
 
     def log_prior(self, z: Tensor) -> Tensor:

@@ -24,10 +24,12 @@ class Draws:
         log_prior: ``log p(z)``; to z, and to the decoder's parameters where the prior has some.
         log_q: ``log q(z | x)``; to the encoder's parameters and to z.
         log_q_path: ``log q(z | x)`` with the encoder's parameters held fixed; to z alone.
-        log_q_z: ``log q(z | x)`` at the draws themselves, shape ``(K, B)``, where the model knows it
-            from the noise more cheaply than ``log_q`` finds it from z; same value, same gradient.
+        log_q_z: ``log q(z | x)`` at the draws themselves, shape ``(K, B)``, where the model knows
+            it from the noise more cheaply than ``log_q`` finds it from z; same value and gradient.
         kl_per_dim: Gives the closed-form KL(q(z_i | x) || p(z_i)), shape ``(B, d)`` in nats, where
             one exists; a function, since most estimators never ask.
+        pick: Gives the draws ``(k_i, b_i)`` alone, as one sample of each of N datapoints, their
+            graph built anew; the two arguments are index tensors of shape ``(N,)``.
     """
 
     z: Tensor
@@ -37,6 +39,7 @@ class Draws:
     log_q_path: LogDensity
     log_q_z: Tensor | None = None
     kl_per_dim: Callable[[], Tensor] | None = None
+    pick: "Callable[[Tensor, Tensor], Draws] | None" = None
 
     def log_w(self, beta: float = 1.0) -> Tensor:
         """Log weights ``log p(x | z) + beta (log p(z) - log q(z | x))``, shape ``(K, B)``.
