@@ -23,7 +23,7 @@ def test_the_sandwich_closes_on_the_exact_log_p():
     # Each datapoint errs by about 0.15 nat, their mean by 0.015; benchmarks/ has a harder case.
     model = LinearGaussian(0.7 * WEIGHT[:, :2], torch.zeros(6, dtype=torch.float64), 0.8)
     x, z = model.sample(100, make_generator(1))
-    config = AisConfig(n_chains=32, n_temperatures=150, n_leapfrog=6)
+    config = AisConfig(n_chains=32, n_temperatures=150, n_leapfrog=6, n_pilot=4)
     report = ais(model, x, prior_start(x, 2), config, make_generator(2), posterior_draw=z)
     exact = model.log_marginal(x).numpy()
     assert abs(report.log_lower.mean() - exact.mean()) < 0.05
@@ -62,7 +62,7 @@ def test_mean_weights_are_p_and_one_over_p(n_temperatures):
     exact_draws = mean + eps @ torch.linalg.cholesky(covariance).T
     scale = 1.1 * covariance.diagonal().sqrt()
     start = DiagonalNormal((mean + 0.5 * scale).expand(n, -1), scale.log().expand(n, -1))
-    config = AisConfig(n_chains=1, n_temperatures=n_temperatures, n_leapfrog=2)
+    config = AisConfig(n_chains=1, n_temperatures=n_temperatures, n_leapfrog=2, n_pilot=1)
     report = ais(model, x, start, config, make_generator(7), posterior_draw=exact_draws)
     log_p = model.log_marginal(x[:1]).item()
     assert_mean(torch.from_numpy(np.exp(report.log_lower - log_p)), 1.0)
