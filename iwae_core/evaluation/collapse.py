@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from iwae_core.models.vae import Vae
+from iwae_core.models.model import LatentModel
 
 # Burda et al. (2016), appendix C: a unit is active if its posterior mean varies more than this.
 ACTIVE_VARIANCE = 0.01
@@ -23,13 +23,19 @@ ACTIVE_VARIANCE = 0.01
 class CollapseReport:
     """What each latent coordinate carries, on one stated set of data.
 
+    With two stochastic layers the coordinates of both stand side by side, the layer next to the
+    data first.
+
     Attributes:
-        kl_per_dim: Mean over x of KL(q(z_i | x) || p(z_i)), shape ``(d,)``, nats.
+        kl_per_dim: Mean over x of KL(q(z_i | x) || p(z_i)), shape ``(d,)``, nats; with two layers
+            a mean over draws of each unit's part of log q(z | x) - log p(z).
         mean_variance: Variance over x of E[z_i | x] (ddof 0), shape ``(d,)``.
         active: ``mean_variance > 0.01``, shape ``(d,)``.
-        mutual_information: Estimate of I(x; z) under q, nats; at most its cap.
+        mutual_information: Estimate of I(x; z) under q, nats; at most its cap. With two layers
+            that of the layer next to the data: what lies above sees x through it alone.
         mutual_information_cap: log N: what N datapoints can show at most.
         n_points: N, datapoints that the report is about.
+        layer_dims: Coordinates of each stochastic layer.
     """
 
     kl_per_dim: NDArray[np.float64]
@@ -38,15 +44,24 @@ class CollapseReport:
     mutual_information: float
     mutual_information_cap: float
     n_points: int
+    layer_dims: tuple[int, ...]
 
     @property
     def n_active(self) -> int:
         """Number of active units."""
         return int(self.active.sum())
 
+    @property
+    def n_active_per_layer(self) -> tuple[int, ...]:
+        """Number of active units of each stochastic layer."""
+        layers = np.split(self.active, np.cumsum(self.layer_dims)[:-1])
+        return tuple(int(layer.sum()) for layer in layers)
+
 
 @torch.no_grad()
-def collapse_report(model: Vae, x: Tensor, generator: torch.Generator) -> CollapseReport:
+def collapse_report(
+    model: LatentModel, x: Tensor, generator: torch.Generator, *, n_samples: int = 64
+) -> CollapseReport:
     r"""Measure every latent coordinate on the data ``x``.
 
     The mutual information is :math:`E_x KL(q(z|x) \| p) - KL(q(z) \| p)` with the aggregated
@@ -56,7 +71,9 @@ def collapse_report(model: Vae, x: Tensor, generator: torch.Generator) -> Collap
     Args:
         model: The model.
         x: Data, shape ``(N, D)``; use at least 1000 rows where the mutual information matters.
-        generator: Draws one z per datapoint.
+        generator: Draws one z per datapoint, and the samples of the layer below.
+        n_samples: Draws per datapoint over which what has no closed form is averaged: the costs of
+            two layers, and the mean of layer 2, taken over draws of layer 1.
 
     Raises:
         ValueError: If ``x`` has fewer than two rows.
@@ -67,9 +84,10 @@ def collapse_report(model: Vae, x: Tensor, generator: torch.Generator) -> Collap
     if len(x) < 2:
         raise ValueError(f"x must hold at least two datapoints, got {len(x)}")
     q = model.posterior(x)
-    kl_per_dim = q.kl_to_standard().double().mean(dim=0)
-    mean_variance = q.loc.double().var(dim=0, correction=0)
-    z = model.draws(x, 1, generator).z[0]
+    z = model.draws(x, 1, generator).z[0, :, : q.loc.shape[1]]
+    means = model.layer_means(x, n_samples, generator)
+    kl_per_dim = model.kl_per_unit(x, n_samples, generator).double().mean(dim=0)
+    mean_variance = torch.cat(means, dim=1).double().var(dim=0, correction=0)
     # log q(z_i | x_j) for every pair; the mean over i of log q(z_i | x_i) - log mean_j is I.
     standardized_pairs = torch.stack([q.log_prob(row.expand_as(q.loc)) for row in z]).double()
     log_aggregate = torch.logsumexp(standardized_pairs, dim=1) - math.log(len(x))
@@ -81,4 +99,5 @@ def collapse_report(model: Vae, x: Tensor, generator: torch.Generator) -> Collap
         mutual_information=information,
         mutual_information_cap=math.log(len(x)),
         n_points=len(x),
+        layer_dims=tuple(layer.shape[1] for layer in means),
     )
