@@ -154,6 +154,16 @@ def test_a_run_stops_when_its_patience_ends_and_says_why(tmp_path):
     assert lifted.best_epoch == state.epoch
 
 
+def test_a_run_that_diverges_says_so_and_does_not_blame_its_patience():
+    # The step that breaks is the last of an epoch, so the held-out bound is asked for, too.
+    state = trained(32, patience=1)
+    parameters = state.parameters.copy()
+    parameters[0] = np.inf
+    stopped = advance(dataclasses.replace(state, parameters=parameters), 5).state
+    assert stopped.stop.step == 33
+    assert "no longer finite" in stopped.stop.cause
+
+
 def test_records_end_with_the_step_that_ended_the_patience():
     taken = advance(begin(dataclasses.replace(SMALL, patience=1, learning_rate=0.05)), 1500)
     assert taken.records.step.tolist() == list(range(1, taken.state.step + 1))
