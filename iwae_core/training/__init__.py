@@ -1,6 +1,7 @@
 """A run as a value: configuration, state, and the pure step between states."""
 
 from iwae_core.training.config import LIVE_FIELDS, TrainConfig
+from iwae_core.training.presets import burda_config
 from iwae_core.training.run import Records, Slice, advance
 from iwae_core.training.state import RunState, Stop, begin, load, model_of, save
 
@@ -13,6 +14,7 @@ __all__ = [
     "TrainConfig",
     "advance",
     "begin",
+    "burda_config",
     "load",
     "model_of",
     "save",
