@@ -13,10 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from iwae_core.evaluation.inputs import check_data
 from iwae_core.models.model import LatentModel
+from iwae_core.models.networks import DiagonalNormal
 
 # Burda et al. (2016), appendix C: a unit is active if its posterior mean varies more than this.
 ACTIVE_VARIANCE = 0.01
+
+_BLOCK = 1 << 22  # numbers of one intermediate tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,22 +80,18 @@ def collapse_report(
             two layers, and the mean of layer 2, taken over draws of layer 1.
 
     Raises:
-        ValueError: If ``x`` has fewer than two rows.
+        ValueError: If ``x`` is no finite matrix with at least two rows.
 
     Reference:
         Burda et al. (2016) for activity; Hoffman and Johnson (2016) for the decomposition.
     """
-    if len(x) < 2:
-        raise ValueError(f"x must hold at least two datapoints, got {len(x)}")
+    check_data(x, at_least=2)
     q = model.posterior(x)
     z = model.draws(x, 1, generator).z[0, :, : q.loc.shape[1]]
     means = model.layer_means(x, n_samples, generator)
     kl_per_dim = model.kl_per_unit(x, n_samples, generator).double().mean(dim=0)
     mean_variance = torch.cat(means, dim=1).double().var(dim=0, correction=0)
-    # log q(z_i | x_j) for every pair; the mean over i of log q(z_i | x_i) - log mean_j is I.
-    standardized_pairs = torch.stack([q.log_prob(row.expand_as(q.loc)) for row in z]).double()
-    log_aggregate = torch.logsumexp(standardized_pairs, dim=1) - math.log(len(x))
-    information = (standardized_pairs.diagonal() - log_aggregate).mean().item()
+    information = (q.log_prob(z).double() - log_aggregate(q, z)).mean().item()
     return CollapseReport(
         kl_per_dim=kl_per_dim.cpu().numpy(),
         mean_variance=mean_variance.cpu().numpy(),
@@ -101,3 +101,15 @@ def collapse_report(
         n_points=len(x),
         layer_dims=tuple(layer.shape[1] for layer in means),
     )
+
+
+def log_aggregate(q: DiagonalNormal, z: Tensor) -> Tensor:
+    r"""Log density of the mixture :math:`\frac1N \sum_j q(z \mid x_j)`, ``(M, d) -> (M,)``.
+
+    Takes M x N densities in blocks of rows; float64, in nats.
+    """
+    n_rows = max(1, _BLOCK // q.loc.numel())
+    blocks = [
+        torch.logsumexp(q.log_prob(rows.unsqueeze(1)).double(), dim=1) for rows in z.split(n_rows)
+    ]
+    return torch.cat(blocks) - math.log(len(q.loc))

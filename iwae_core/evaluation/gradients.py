@@ -103,8 +103,8 @@ def gradient_snr(
         n_repeats: R, at least 2.
         generator: Source of the noise, on the model's device.
         objective: The bound that is climbed.
-        groups: Parameters by group; None splits a module with ``encoder`` into "encoder" and
-            "decoder" (all the rest).
+        groups: Parameters by group; None splits a module into "encoder" (submodules whose name
+            ends so) and "decoder" (all the rest).
 
     Raises:
         ValueError: If a name is unknown, a count is too small, ``x`` is no finite matrix, a group
@@ -257,11 +257,12 @@ def _grouped(model: Drawing, groups: Groups | None) -> Groups:
                 "groups must be given for a model that is no module with an 'encoder': "
                 "{'encoder': [...], 'decoder': [...]}"
             )
-        own = {id(parameter) for parameter in encoder.parameters()}
-        groups = {
-            "encoder": list(encoder.parameters()),
-            "decoder": [p for p in model.parameters() if id(p) not in own],
-        }
+        # A second stochastic layer has a second_encoder beside the first.
+        split: dict[str, list[nn.Parameter]] = {"encoder": [], "decoder": []}
+        for name, parameter in model.named_parameters():
+            side = "encoder" if name.split(".")[0].endswith("encoder") else "decoder"
+            split[side].append(parameter)
+        groups = split
     for name, group in groups.items():
         if not group or not all(parameter.requires_grad for parameter in group):
             raise ValueError(f"group {name!r} is empty, or holds a parameter without gradient")

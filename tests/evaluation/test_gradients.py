@@ -14,6 +14,7 @@ from torch import nn
 from iwae_core.bounds.objectives import elbo
 from iwae_core.evaluation.gradients import gradient_fan, gradient_snr
 from iwae_core.models.networks import DiagonalNormal, standard_normal_log_prob
+from iwae_core.models.two_layer import TwoLayerVae
 from iwae_core.models.vae import Vae
 from iwae_core.places import APP
 from iwae_core.rng import make_generator, standard_normal
@@ -138,6 +139,41 @@ def test_a_vae_is_split_in_encoder_and_decoder():
     assert np.isfinite(report.snr).all()
     # a pixel that is never on leaves its five weights without a gradient
     assert (report.n_silent == np.array([5, 0])).all()
+
+
+def test_both_encoders_of_a_two_layer_model_count_as_encoder():
+    sizes = {"hidden": (4,), "second_hidden": (3,), "generator": make_generator(0)}
+    model = TwoLayerVae(5, (2, 1), **sizes)
+    x = torch.bernoulli(torch.full((6, 5), 0.5), generator=make_generator(1))
+    report = gradient_snr(
+        model,
+        x,
+        estimators=["wake_sleep"],
+        n_samples=[1],
+        n_repeats=3,
+        generator=make_generator(2),
+    )
+    assert np.isfinite(report.snr).all()
+    # One sample weighs one, so the wake-sleep encoder gradient is the mean score of both encoders
+    # and the decoder's is that of log p alone: a wrong split would mix them.
+    fixed = gradient_snr(
+        model,
+        x,
+        estimators=["wake_sleep"],
+        n_samples=[1],
+        n_repeats=3,
+        generator=make_generator(2),
+        groups={
+            "both": [*model.encoder.parameters(), *model.second_encoder.parameters()],
+            "rest": [
+                *model.decoder.parameters(),
+                *model.second_decoder.parameters(),
+                *model.likelihood.parameters(),
+            ],
+        },
+    )
+    np.testing.assert_allclose(report.snr, fixed.snr, rtol=1e-6)
+    np.testing.assert_allclose(report.norm_snr, fixed.norm_snr, rtol=1e-6)
 
 
 def test_a_path_gradient_at_the_posterior_is_silent():
