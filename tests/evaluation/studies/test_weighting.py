@@ -1,0 +1,135 @@
+"""One run of importance sampling, against the estimators, closed forms and brute force."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from support import assert_mean
+
+from iwae_core.evaluation.studies import choices, weighting
+from iwae_core.evaluation.studies.weighting import ESTIMATORS, WeightingConfig, run
+from iwae_core.rng import stream
+
+SCENES = choices.scenes()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_running_estimate_is_the_estimator_on_each_prefix(scene, estimator):
+    config = WeightingConfig(**dict(SCENES[scene].settings), estimator=estimator, n_samples=300)
+    report = run(config)
+    asked = weighting.problem(
+        config.target, config.family, config.loc, config.scale, config.df, config.integrand
+    )
+    z = torch.from_numpy(report.z)
+    for column in (3, len(report.n) // 2, -1):
+        first = z[: int(report.n[column])]
+        exact = ESTIMATORS[estimator](asked.f(first), asked.log_weights(first))
+        scale = abs(exact.value.item()) + exact.std_error.item() + 1e-300
+        assert report.running[column] == pytest.approx(exact.value.item(), abs=1e-9 * scale)
+        assert report.running_error[column] == pytest.approx(
+            exact.std_error.item(), abs=1e-6 * scale + 1e-12
+        )
+    assert report.estimate == pytest.approx(report.running[-1], abs=1e-9 * scale)
+
+
+def test_the_true_standard_error_is_the_spread_of_repeats():
+    # 4000 repeats of K = 64: the spread is known to 1.1 %, so 5 sigma is 5.6 %.
+    config = WeightingConfig(integrand="z_squared", n_samples=64)
+    report = run(config)
+    asked = weighting.problem("normal", "normal", 0.5, 1.5, 3.0, "z_squared")
+    z = asked.draw((64, 4000), stream(5, "repeats"), torch.float64)
+    value = ESTIMATORS["importance"](asked.f(z), asked.log_weights(z)).value
+    assert_mean(value, report.exact)
+    assert value.std().item() == pytest.approx(report.std_of_term / 8, rel=0.056)
+
+
+def test_the_self_normalized_standard_error_is_the_spread_of_many_draws():
+    report = run(WeightingConfig(estimator="self_normalized"))
+    asked = weighting.problem("normal", "normal", 0.5, 1.5, 3.0, "z")
+    z = asked.draw((2000, 2000), stream(6, "repeats"), torch.float64)
+    value = ESTIMATORS["self_normalized"](asked.f(z), asked.log_weights(z)).value
+    assert value.std().item() == pytest.approx(report.std_of_term / math.sqrt(2000), rel=0.08)
+
+
+def test_drawing_from_the_target_itself_has_the_targets_own_spread():
+    # f = z, p = N(1, 1): 1; f = z^2: Var = 4 mean^2 + 2 = 6.
+    assert run(WeightingConfig()).std_under_target == pytest.approx(1.0)
+    squared = run(WeightingConfig(integrand="z_squared", loc=1.0))
+    assert squared.std_under_target == pytest.approx(math.sqrt(6))
+    assert squared.std_of_term < squared.std_under_target  # a wide q beats p
+    assert run(WeightingConfig(target="unnormalized")).std_under_target == pytest.approx(1.0)
+
+
+def test_the_expected_ess_is_the_closed_form():
+    # science.md: E_q[w^2] = s^2 / sqrt(2 s^2 - 1) exp(d^2 / (2 s^2 - 1)) for p = N(0, 1).
+    s, d = 1.5, -0.5
+    moment = s**2 / math.sqrt(2 * s**2 - 1) * math.exp(d**2 / (2 * s**2 - 1))
+    assert run(WeightingConfig()).expected_ess == pytest.approx(128 / moment)
+    unnormalized = run(WeightingConfig(target="unnormalized"))
+    assert unnormalized.expected_ess == pytest.approx(128 / moment)
+    assert unnormalized.limit == pytest.approx(3.0)
+    assert unnormalized.exact == 1.0
+
+
+def test_a_narrow_proposal_is_known_to_fail_whatever_its_draws_say():
+    report = run(WeightingConfig(**dict(SCENES["too_narrow"].settings)))
+    assert report.expected_ess == 0
+    assert report.std_of_term == math.inf
+    assert report.tail_index == 0.75
+
+
+def test_the_optimal_proposal_answers_with_every_single_draw():
+    report = run(WeightingConfig(**dict(SCENES["optimal"].settings), n_samples=5))
+    np.testing.assert_allclose(report.running, math.exp(0.5), rtol=1e-12)
+    np.testing.assert_allclose(report.repeats, math.exp(0.5), rtol=1e-12)
+
+
+def test_one_draw_has_an_estimate_and_an_infinite_error():
+    report = run(WeightingConfig(n_samples=1))
+    assert report.std_error == report.running_error[0] == math.inf
+    assert report.w.tolist() == [1.0]
+
+
+def test_a_seed_decides_everything():
+    one, same, other = (run(WeightingConfig(seed=seed)) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one.z, same.z)
+    np.testing.assert_array_equal(one.repeats, same.repeats)
+    assert not np.array_equal(one.z, other.z)
+
+
+def test_every_scene_is_the_problem_it_is_named_after():
+    from iwae_core.sampling.problems import get_problem
+
+    assert {"good", "too_narrow", "optimal", "missed_mode", "defensive"} <= set(SCENES)
+    for name, scene in SCENES.items():
+        config = WeightingConfig(**dict(scene.settings))
+        named, asked = (
+            get_problem(name),
+            weighting.problem(
+                config.target, config.family, config.loc, config.scale, config.df, config.integrand
+            ),
+        )
+        assert asked.proposal == named.proposal
+        assert (asked.target, asked.f, asked.exact) == (named.target, named.f, named.exact)
+
+
+def test_the_centered_integrand_knows_how_it_grows():
+    heavy = choices.Centered(choices.INTEGRANDS["above_3"].made, 0.1)
+    assert heavy.tails[0] == heavy.tails[1]  # constant on both sides, not zero on the left
+    assert heavy(torch.tensor(0.0)).item() == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("name", ["target", "family", "integrand", "estimator"])
+def test_an_unknown_name_is_refused(name):
+    with pytest.raises(ValueError, match=f"unknown {name} 'nrmal'"):
+        WeightingConfig(**{name: "nrmal"})
+
+
+def test_a_question_without_an_answer_is_refused():
+    assert not choices.has_answer("student_t", "exp_z")
+    with pytest.raises(ValueError, match="does not exist"):
+        run(WeightingConfig(target="student_t", integrand="exp_z"))
+    with pytest.raises(ValueError, match="n_samples must be at least 1, got 0"):
+        WeightingConfig(n_samples=0)
