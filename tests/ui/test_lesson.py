@@ -73,6 +73,9 @@ def test_every_file_parses_and_names_only_roles(path):
         text.render(part, **dict.fromkeys(lesson.fields(body), 1.0))
 
 
+ANY = "[a-z0-9_]+"
+
+
 def placed(source):
     """What a page takes from its lesson, as (part, numbers or None, lesson loaded).
 
@@ -88,18 +91,26 @@ def placed(source):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "text.show":
             names = {word.arg for word in node.keywords}
-            yield pattern(node.args[0]), None if None in names else names, loaded[0]
+            computed = None in names or pattern(node.args[0]) == ANY
+            yield pattern(node.args[0]), None if computed else names, loaded[0]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "text.show_with":
+            yield pattern(node.args[0]), None, loaded[0]
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "text.parts":
             yield pattern(node.slice), set(), loaded[0]
 
 
 def pattern(name):
+    """The parts an expression may name; one that is computed elsewhere may name any."""
     if isinstance(name, ast.Constant):
         return re.escape(name.value)
-    return "".join(
-        re.escape(piece.value) if isinstance(piece, ast.Constant) else "[a-z0-9_]+"
-        for piece in name.values
-    )
+    if isinstance(name, ast.IfExp):
+        return f"(?:{pattern(name.body)}|{pattern(name.orelse)})"
+    if isinstance(name, ast.JoinedStr):
+        return "".join(
+            re.escape(piece.value) if isinstance(piece, ast.Constant) else ANY
+            for piece in name.values
+        )
+    return ANY
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.py")), ids=lambda p: p.stem)
@@ -124,10 +135,16 @@ def test_no_part_is_written_and_never_placed(page):
 def test_the_search_for_placed_parts_finds_them():
     page = (
         'text = lesson.load("x")\nif a:\n    text.show("p", K=3)\ncharts.show(figure, "c")\n'
+        'text.show(part)\ntext.show_with("u" if b else "v", numbers)\n'
         'text.show(f"guess_{a}", **numbers)\nst.button(text.parts["ask"])\n'
     )
-    assert sorted(placed(page), key=str) == [
-        ("ask", set(), "x"),
-        ("guess_[a-z0-9_]+", None, "x"),
-        ("p", {"K"}, "x"),
-    ]
+    assert sorted(placed(page), key=str) == sorted(
+        [
+            ("(?:u|v)", None, "x"),
+            (ANY, None, "x"),
+            ("ask", set(), "x"),
+            ("guess_[a-z0-9_]+", None, "x"),
+            ("p", {"K"}, "x"),
+        ],
+        key=str,
+    )
