@@ -1,6 +1,6 @@
 """What 60 seconds of one core buy: the default IWAE (K = 5) against a VAE, on the digits.
 
-Both get the same CPU time, the same network, learning rate and seeds; the two take turns in blocks,
+Both get the same CPU time, network, learning rate and seeds; the two take turns in blocks,
 so that a slow spell of the machine hits both. The ruler is L_64 (and L_1, L_1000) on all 297
 held-out digits, bits and noise drawn once.
 

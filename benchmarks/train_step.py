@@ -171,6 +171,9 @@ def main() -> None:
     rows = []
     for n_samples in options.K:
         contestants = {"ours": our_step(x, n_samples), "floor": floor(n_samples)}
+        if n_samples > 5:
+            for backward in ("truncated", "resampled"):
+                contestants[backward] = our_step(x, n_samples, backward=backward)
         if theirs := pythae_step(x, n_samples):
             contestants["pythae"] = theirs
         times = alternate(contestants, options.seconds, options.warm_steps)
@@ -178,10 +181,11 @@ def main() -> None:
         for name, values in times.items():
             row[f"{name}_ms"] = round(float(np.median(values)), 3)
             row[f"{name}_min_ms"] = round(float(np.min(values)), 3)
-        for name in contestants:
-            if name != "ours":
-                ratios = np.array(times[name]) / np.array(times["ours"])
-                row[f"{name}_over_ours"] = round(float(np.median(ratios)), 3)
+        # Ratios pair by pair: neighbours in time saw the same machine.
+        for ours in contestants.keys() - {"floor", "pythae"}:
+            for other in contestants.keys() & {"floor", "pythae"}:
+                ratios = np.array(times[other]) / np.array(times[ours])
+                row[f"{other}_over_{ours}"] = round(float(np.median(ratios)), 3)
         rows.append(row)
     print(json.dumps({"data": source, "threads": options.threads, "rows": rows}, indent=2))
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from iwae_core import datasets
+from iwae_core.bounds.backward import BACKWARD
 from iwae_core.bounds.objectives import OBJECTIVES, make_objective
 from iwae_core.bounds.rate import make_estimator
 from iwae_core.bounds.surrogates import ESTIMATORS
@@ -35,6 +36,9 @@ LIVE_FIELDS = (
     "target_rate",
     "rate_schedule",
     "rate_stretch",
+    "backward",
+    "backward_epsilon",
+    "backward_picks",
 )
 
 
@@ -52,6 +56,9 @@ class TrainConfig:
     objective_setting: float | None = None  # alpha, beta or M; None takes the entry's default
     estimator: str = "reparameterized"
     n_samples: int = 5  # K, importance samples per datapoint
+    backward: str = "exact"  # or through few samples: "truncated", "resampled"
+    backward_epsilon: float = 0.01  # share of the weight that "truncated" may leave out
+    backward_picks: int = 4  # samples per datapoint that "resampled" draws
     latent_dim: int = 8  # of the layer next to the data
     second_latent_dim: int | None = None  # a second stochastic layer above it; None has none
     hidden: tuple[int, ...] = (100, 100)  # encoder's widths; the decoder mirrors them
@@ -88,6 +95,7 @@ class TrainConfig:
             ("dataset", self.dataset, datasets.DATASETS),
             ("objective", self.objective, OBJECTIVES),
             ("estimator", self.estimator, ESTIMATORS),
+            ("backward", self.backward, BACKWARD),
             ("activation", self.activation, ACTIVATIONS),
             ("likelihood", self.likelihood, ("auto", *LIKELIHOODS)),
             ("decoder", self.decoder, DECODERS),
@@ -105,7 +113,7 @@ class TrainConfig:
 
     def _out_of_range(self) -> list[str]:
         faults = []
-        for name in ("n_samples", "latent_dim", "batch_size", "kl_steps"):
+        for name in ("n_samples", "latent_dim", "batch_size", "kl_steps", "backward_picks"):
             value = getattr(self, name)
             if not _is_count(value):
                 faults.append(f"{name} must be a whole number of at least 1, got {value!r}")
@@ -117,6 +125,8 @@ class TrainConfig:
             widths = getattr(self, name)
             if not widths or not all(_is_count(width) for width in widths):
                 faults.append(f"{name} must hold widths of at least 1, got {widths}")
+        if not 0 <= self.backward_epsilon < 1:
+            faults.append(f"backward_epsilon must lie in [0, 1), got {self.backward_epsilon}")
         if not 0 < self.kl_ramp <= 1:
             faults.append(f"kl_ramp must lie in (0, 1], got {self.kl_ramp}")
         if not 0 < self.rate_stretch < math.inf:
@@ -142,6 +152,11 @@ class TrainConfig:
                     objective(torch.zeros(self.n_samples, 1))
             except ValueError as fault:
                 faults.append(str(fault))
+        if self.estimator == "closed_form_kl" and self.backward != "exact":
+            faults.append(
+                "estimator closed_form_kl weights no samples, so it goes with backward exact "
+                f"only, got {self.backward!r}"
+            )
         if self.estimator == "closed_form_kl" and self.objective != "elbo":
             faults.append(
                 "estimator closed_form_kl has no weights to average, so it goes with objective "

@@ -4,9 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
+from iwae_core.bounds.backward import resampled, truncated
 from iwae_core.bounds.objectives import make_objective
 from iwae_core.bounds.rate import make_estimator
+from iwae_core.bounds.surrogates import Weighted
 from iwae_core.models.model import LatentModel
+from iwae_core.sampling.draws import Draws
 from iwae_core.training.config import TrainConfig
 
 
@@ -85,13 +88,32 @@ class Stepper:
             Log weights of the batch, shape ``(K, B)`` in nats.
         """
         draws = self.model.draws(x, self.config.n_samples, noise)
-        surrogate, log_w = self._estimator(draws, self._objective, self.config.beta * kl_weight)
+        surrogate, log_w = self._surrogate(draws, self.config.beta * kl_weight, noise)
         gradients = torch.autograd.grad(surrogate, self._parameters)
         self._climb(
             torch.cat([gradient.flatten() for gradient in gradients]),
             self.config.learning_rate * rate_factor,
         )
         return log_w
+
+    def _surrogate(
+        self, draws: Draws, beta: float, noise: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        config, estimator = self.config, self._estimator
+        if config.backward == "exact" or not isinstance(estimator, Weighted):
+            return estimator(draws, self._objective, beta)
+        if config.backward == "truncated":
+            return truncated(
+                estimator, draws, self._objective, beta, epsilon=config.backward_epsilon
+            )
+        return resampled(
+            estimator,
+            draws,
+            self._objective,
+            beta,
+            n_picks=config.backward_picks,
+            generator=noise,
+        )
 
     @torch.no_grad()
     def _climb(self, gradient: Tensor, learning_rate: float) -> None:
