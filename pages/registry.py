@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from iwae_core.ui import lessons, look, url, warmup
+from iwae_core.ui import lessons, look, url
 
 look.apply()
 
@@ -19,5 +19,4 @@ for lesson in lessons.LESSONS:
 
 page = st.navigation(sections)
 url.turn_to(page.url_path)
-warmup.wait()
 page.run()

@@ -49,6 +49,7 @@ class View {
     this.theme = new MutationObserver(() => this.paint());
     this.theme.observe(parent, { attributes: true, subtree: false });
     this.parent = parent;
+    this.painted = 0;
     this.forget();
   }
 
@@ -60,7 +61,6 @@ class View {
     this.frame = null;
     this.probe = null;
     this.meta = null;
-    this.drawn = 0;
   }
 
   show(data) {
@@ -145,7 +145,7 @@ class View {
       this.paintLatents();
       this.paintPictures();
     }
-    this.root.dataset.drawn = String(++this.drawn); // tests and benchmarks read these
+    this.root.dataset.painted = String(++this.painted); // tests and benchmarks read these
     this.root.dataset.step = String(this.meta?.step ?? -1);
     this.root.dataset.mode = this.meta?.mode ?? "starting";
     this.root.dataset.samples = String(this.meta?.n_samples ?? 0);

@@ -73,7 +73,7 @@ def _warm_worker() -> None:
     torch.set_flush_denormal(True)
     from iwae_core.training import TrainConfig, advance, begin
 
-    # The first Adam of a process imports torch._dynamo: 0.9 s that nobody should wait for.
+    # First calls are slow: kernels are chosen, modules imported. Nobody should wait for that.
     advance(begin(TrainConfig(dataset="moons", hidden=(2,), latent_dim=2)), 1)
 
 

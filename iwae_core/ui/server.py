@@ -1,5 +1,6 @@
 """What the application adds to Streamlit's server: routes, headers, and warmth at start."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -97,10 +98,10 @@ def middleware() -> list[Middleware]:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
-    """Warm the server up while it already answers, and leave nothing behind when it stops."""
+    """Answer once pages can be drawn, warm the workers then, and leave nothing behind."""
+    await asyncio.to_thread(warmup.import_modules)
     warming = warmup.start(
         lambda: static.asset("plotly.min.js"),
-        warmup.adam_step,
         lambda: executor.warm(executor.shared()),
     )
     host, port = st.get_option("server.address"), st.get_option("server.port")

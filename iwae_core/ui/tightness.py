@@ -61,9 +61,9 @@ def cards(report: TightnessReport, at: RunsReport) -> None:
     limit = report.relative_variance / 2
     metrics.row(
         Metric(
-            f"Bound at K = {at.n_samples}",
+            "Bound (nats)",
             fixed(at.bound, 3),
-            f"± {digits(at.std_error, 1)} nats",
+            f"± {digits(at.std_error, 1)}, K = {at.n_samples}",
             f"Mean of {at.n_runs} runs of {at.n_samples} samples, and its standard error.",
         ),
         Metric("Gap (nats)", digits(_zero(at.gap)), f"ELBO: {digits(_zero(at.gap_at_one))}"),

@@ -1,8 +1,9 @@
-"""Slow imports, done once and in one thread, while the server already answers.
+"""Slow imports and first calls, done before the first visitor needs them.
 
-Python's import locks let two threads that import the same large package see it half made. So one
-thread imports everything a page needs, and a page waits for it (:func:`wait`) before it starts;
-what no page needs to draw itself - the first Adam step, the worker pool - comes after that.
+Python's import locks let two threads that import the same large package see it half made, and a
+script thread that starts on torch keeps its visitor waiting for it. So the server imports
+everything that pages use before it answers at all (:func:`import_modules`), and warms what no page
+needs to draw itself, such as the worker pool, while it already serves (:func:`start`).
 """
 
 import gc
@@ -13,40 +14,12 @@ from collections.abc import Callable
 
 from iwae_core import ui
 
-_imported = threading.Event()
-_imported.set()  # nothing to wait for until a server starts the warm-up
 _finished = threading.Event()
-
-
-def wait(timeout: float = 60.0) -> None:
-    """Return when the imports are done; at once where no warm-up was started."""
-    _imported.wait(timeout)
 
 
 def is_finished() -> bool:
     """Whether the whole warm-up, worker pool included, is over."""
     return _finished.is_set()
-
-
-def start(*after_imports: Callable[[], object]) -> threading.Thread:
-    """Import the pages' modules in a daemon thread, then call each function given."""
-    _imported.clear()
-
-    def work() -> None:
-        try:
-            import_modules()
-        finally:
-            _imported.set()  # after a failure the page itself raises and shows the error
-        for step in after_imports:
-            step()
-        # What exists by now lives as long as the server; later collections skip it.
-        gc.collect()
-        gc.freeze()
-        _finished.set()
-
-    thread = threading.Thread(target=work, name="warm-up", daemon=True)
-    thread.start()
-    return thread
 
 
 def import_modules() -> None:
@@ -61,10 +34,18 @@ def import_modules() -> None:
         importlib.import_module(module.name)
 
 
-def adam_step() -> None:
-    """Take one dummy step: the first Adam imports torch._dynamo, 0.9 s nobody should wait for."""
-    import torch
+def start(*steps: Callable[[], object]) -> threading.Thread:
+    """Call each function given in a daemon thread, then set the heap aside."""
+    _finished.clear()
 
-    parameter = torch.zeros(1, requires_grad=True)
-    parameter.grad = torch.ones(1)
-    torch.optim.Adam([parameter]).step()
+    def work() -> None:
+        for step in steps:
+            step()
+        # What exists by now lives as long as the server; later collections skip it.
+        gc.collect()
+        gc.freeze()
+        _finished.set()
+
+    thread = threading.Thread(target=work, name="warm-up", daemon=True)
+    thread.start()
+    return thread
