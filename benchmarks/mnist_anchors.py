@@ -1,0 +1,94 @@
+"""Short anchors on real MNIST: NLL_500 after a few epochs, beside the numbers measured before.
+
+One stochastic layer (784-200-200-50 tanh), dynamic binarization, batch 100, Adam at a constant
+1e-3 (eps 1e-4), reparameterized IWAE. NLL_500 is -L_500 on the first 500 images of a fixed random
+order of the test set; active units are counted (ddof 0, above 0.01) on the same images and on the
+whole test set. A result within 1 nat of the expected one passes. MNIST is read from the folder
+that `IWAE_LAB_DATA` names, or downloaded. Prints one JSON line for each point, then a summary.
+
+    python benchmarks/mnist_anchors.py [--K 1 5 50] [--epochs 20] [--seed 0]
+"""
+
+import argparse
+import json
+import time
+
+import torch
+
+from iwae_core import datasets
+from iwae_core.evaluation import collapse_report, log_likelihood
+from iwae_core.rng import stream
+from iwae_core.training import TrainConfig, advance, begin, model_of
+
+# K -> epochs -> (NLL_500 in nats, active units or None where nobody counted them).
+EXPECTED = {
+    1: {2: (111.5, 50), 5: (102.1, 43), 10: (97.4, 23), 20: (93.5, 20)},
+    5: {2: (109.1, 50), 5: (100.2, 50), 10: (95.7, 34), 20: (92.2, 26)},
+    50: {2: (108.9, None)},
+}
+ALLOWED = 1.0  # nat
+N_IMAGES = 500
+BATCH = 100
+
+
+def main() -> None:
+    """Print one JSON line for each point and one summary."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--K", type=int, nargs="+", choices=list(EXPECTED), default=list(EXPECTED))
+    parser.add_argument("--epochs", type=int, default=20, help="leave out the points after these")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        data = datasets.load("mnist")
+    except OSError as fault:
+        print(json.dumps({"benchmark": "mnist_anchors", "skipped": str(fault)}))
+        return
+    order = torch.randperm(len(data.test), generator=stream(0, "test order"))
+    x = datasets.binarize(data.test[order], stream(0, "test bits"))
+    differences = []
+    for K in options.K:
+        config = TrainConfig(
+            dataset="mnist",
+            latent_dim=50,
+            hidden=(200, 200),
+            n_samples=K,
+            batch_size=BATCH,
+            learning_rate=1e-3,
+            adam_eps=1e-4,
+            seed=options.seed,
+        )
+        state, cpu_seconds = begin(config), 0.0
+        for epochs, (expected, expected_active) in EXPECTED[K].items():
+            if epochs > options.epochs:
+                break
+            started = time.process_time()
+            state = advance(state, epochs * len(data.train) // BATCH - state.step).state
+            cpu_seconds += time.process_time() - started
+            model = model_of(state)
+            bound = log_likelihood(model, x[:N_IMAGES], 500, stream(0, "test noise"))
+            row = {
+                "K": K,
+                "epochs": epochs,
+                "nll_500": round(-bound.mean().item(), 2),
+                "expected": expected,
+                "difference": round(-bound.mean().item() - expected, 2),
+                "active": collapse_report(model, x[:N_IMAGES], stream(0, "units")).n_active,
+                "active_whole_test_set": collapse_report(model, x, stream(0, "units")).n_active,
+                "expected_active": expected_active,
+                "training_cpu_seconds": round(cpu_seconds, 1),
+            }
+            differences.append(abs(row["difference"]))
+            print(json.dumps(row), flush=True)
+    account = {
+        "benchmark": "mnist_anchors",
+        "seed": options.seed,
+        "images": N_IMAGES,
+        "largest_difference": max(differences, default=None),
+        "within_one_nat": bool(differences) and max(differences) <= ALLOWED,
+    }
+    print(json.dumps(account))
+
+
+if __name__ == "__main__":
+    main()
