@@ -20,6 +20,7 @@ from iwae_core.bounds.objectives import make_objective
 from iwae_core.datasets import Dataset, binarize
 from iwae_core.rng import stream
 from iwae_core.sampling.weights import ess
+from iwae_core.training.captured import CapturedStepper, check_capturable
 from iwae_core.training.early_stop import held_out_bound, split_rows
 from iwae_core.training.schedule import KL_SCHEDULES, RATE_SCHEDULES
 from iwae_core.training.state import RunState, Stop, build_model
@@ -52,7 +53,13 @@ class Slice:
     records: Records
 
 
-def advance(state: RunState, n_steps: int, changes: Mapping[str, Any] | None = None) -> Slice:
+def advance(
+    state: RunState,
+    n_steps: int,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    capture: bool = False,
+) -> Slice:
     """Take up to ``n_steps`` training steps.
 
     Args:
@@ -60,6 +67,8 @@ def advance(state: RunState, n_steps: int, changes: Mapping[str, Any] | None = N
         n_steps: Updates to take.
         changes: Live fields of the configuration to change first; a change also lets a stopped
             run try again.
+        capture: On CUDA, replay each step from a recorded graph; see
+            :mod:`iwae_core.training.captured`. The numbers stay those of the plain step.
 
     Returns:
         The state after the last finite step and the records of the steps taken. Where a loss or a
@@ -67,7 +76,7 @@ def advance(state: RunState, n_steps: int, changes: Mapping[str, Any] | None = N
         it does where the run's patience ends.
 
     Raises:
-        ValueError: If ``n_steps`` is negative or a change is refused.
+        ValueError: If ``n_steps`` is negative, a change is refused, or the run cannot be captured.
     """
     if n_steps < 0:
         raise ValueError(f"n_steps must not be negative, got {n_steps}")
@@ -76,61 +85,95 @@ def advance(state: RunState, n_steps: int, changes: Mapping[str, Any] | None = N
         # What ended a run's patience was another setting: it gets the whole of it again.
         best_epoch = state.best_epoch if state.stop is None else state.epoch
         state = dataclasses.replace(state, config=config, stop=None, best_epoch=best_epoch)
+    if capture:
+        check_capturable(state.config)
+    recorder = _Recorder(state)
     if state.stop is not None or n_steps == 0:
-        return Slice(state, _records(state, 0, []))
-    trainer = _Trainer(state)
-    log_w: list[Tensor] = []
-    while len(log_w) < n_steps and trainer.stop is None:
-        log_w.append(trainer.step())
-    after, records = trainer.state(), _records(state, len(log_w), log_w)
+        return Slice(state, recorder.records())
+    trainer = _Trainer(state, CapturedStepper if capture else Stepper)
+    for _ in range(n_steps):
+        recorder.add(trainer.step())
+        if trainer.stop is not None:
+            break
+    after, records = trainer.state(), recorder.records()
     if np.isfinite(records.objective).all() and np.isfinite(after.parameters).all():
         return Slice(after, records)
-    return _up_to_the_last_good_step(state, len(log_w))
+    return _up_to_the_last_good_step(state, len(records.step))
 
 
 def _up_to_the_last_good_step(state: RunState, n_steps: int) -> Slice:
     """Replay a slice that went wrong, looking at every step; rare, so it may be slow."""
-    trainer, log_w, good = _Trainer(state), [], state
-    for n_taken in range(n_steps):
-        log_w.append(trainer.step())
+    trainer, recorder, good = _Trainer(state), _Recorder(state), state
+    for _ in range(n_steps):
+        log_w = trainer.step()
         tried = trainer.state()
-        if not torch.isfinite(log_w[-1]).all():
+        if not torch.isfinite(log_w).all():
             cause = "the log weights are no longer finite"
         elif not np.isfinite(tried.parameters).all():
             cause = "the gradient overflowed, so the parameters are no longer finite"
         else:
+            recorder.add(log_w)
             good = tried
             continue
         hint = "; a smaller learning rate usually helps"
         stop = Stop(step=tried.step, cause=cause + hint)
-        return Slice(
-            dataclasses.replace(good, stop=stop), _records(state, n_taken, log_w[:n_taken])
+        return Slice(dataclasses.replace(good, stop=stop), recorder.records())
+    return Slice(good, recorder.records())
+
+
+class _Recorder:
+    """Turns each step's log weights into its record, some steps at a time.
+
+    The log weights are copied into one buffer: a small tensor kept from each step would pin the
+    heap between the step's large ones, and a slice of 6,000 steps grew by gigabytes that way.
+    """
+
+    _STEPS = 32
+
+    def __init__(self, start: RunState) -> None:
+        self._first = start.step + 1
+        self._n_samples = start.config.n_samples
+        self._objective = make_objective(start.config.objective, start.config.objective_setting)
+        self._buffer: Tensor | None = None
+        self._n_waiting = 0
+        self._rows: list[NDArray[np.float64]] = [np.zeros((2, 0))]
+
+    def add(self, log_w: Tensor) -> None:
+        """Take in a step's log weights, shape ``(K, B)``."""
+        if self._buffer is None:
+            # (K, steps, B): an objective reduces axis 0 and takes any batch.
+            K, B = log_w.shape
+            self._buffer = log_w.new_empty((K, self._STEPS, B))
+        self._buffer[:, self._n_waiting] = log_w
+        self._n_waiting += 1
+        if self._n_waiting == self._STEPS:
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        if self._buffer is None or not self._n_waiting:
+            return
+        log_w = self._buffer[:, : self._n_waiting]
+        sizes = ess(torch.nan_to_num(log_w, nan=0.0, posinf=0.0))
+        row = torch.stack([self._objective(log_w).mean(dim=1), sizes.mean(dim=1)])
+        self._rows.append(row.double().cpu().numpy())
+        self._n_waiting = 0
+
+    def records(self) -> Records:
+        """The records of all steps so far."""
+        self._sum_up()
+        objective, sizes = np.concatenate(self._rows, axis=1)
+        return Records(
+            step=np.arange(self._first, self._first + len(objective)),
+            objective=objective,
+            ess=sizes,
+            n_samples=self._n_samples,
         )
-    return Slice(good, _records(state, n_steps, log_w))
-
-
-def _records(start: RunState, n_steps: int, log_w: list[Tensor]) -> Records:
-    config = start.config
-    steps = np.arange(start.step + 1, start.step + n_steps + 1)
-    if not log_w:
-        nothing = np.zeros(0)
-        return Records(step=steps, objective=nothing, ess=nothing, n_samples=config.n_samples)
-    # (n_steps, K, B) -> (K, n_steps, B): an objective reduces axis 0 and takes any batch.
-    stacked = torch.stack(log_w).transpose(0, 1)
-    objective = make_objective(config.objective, config.objective_setting)
-    sizes = ess(torch.nan_to_num(stacked, nan=0.0, posinf=0.0))
-    return Records(
-        step=steps,
-        objective=objective(stacked).mean(dim=1).double().cpu().numpy(),
-        ess=sizes.mean(dim=1).double().cpu().numpy(),
-        n_samples=config.n_samples,
-    )
 
 
 class _Trainer:
     """The mutable inside of one slice: a stepper, its batches and its noise."""
 
-    def __init__(self, state: RunState) -> None:
+    def __init__(self, state: RunState, make_stepper: type[Stepper] = Stepper) -> None:
         config = state.config
         device = config.resolved_device()
         flat, first, second = (
@@ -138,7 +181,7 @@ class _Trainer:
             for values in (state.parameters, state.first_moment, state.second_moment)
         )
         model = build_model(config, generator=None).to(device)
-        self.stepper = Stepper(config, model, flat, (first, second), state.step)
+        self.stepper = make_stepper(config, model, flat, (first, second), state.step)
         self.batches = _Batches(state, datasets.load(config.dataset, config.data_folder))
         self.config = config
         self.device = device
