@@ -94,5 +94,5 @@ def test_bad_values_fall_back_with_a_message():
 
 def test_any_k_of_a_link_is_shown():
     app = open_page(NAME, K=37)
-    assert "Bound at K = 37" in cards(app)
+    assert cards(app)["Bound (nats)"].delta.endswith("K = 37")
     assert trace(figures(app)[f"{NAME}.bounds"], "your K = 37")
