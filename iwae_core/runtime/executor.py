@@ -72,9 +72,10 @@ def _warm_worker() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     from iwae_core.training import TrainConfig, advance, begin
+    from iwae_core.training.frame import observe
 
     # First calls are slow: kernels are chosen, modules imported. Nobody should wait for that.
-    advance(begin(TrainConfig(dataset="moons", hidden=(2,), latent_dim=2)), 1)
+    observe(advance(begin(TrainConfig(hidden=(2,), latent_dim=2)), 1).state)
 
 
 _shared: Executor | None = None

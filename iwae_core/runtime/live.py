@@ -256,7 +256,9 @@ class LiveRun:
             self._seconds_per_step = done.step_seconds / n_taken
             self._unseen_seconds += done.step_seconds
         if done.frame is not None:
-            self._look_seconds, self._unseen_seconds = done.look_seconds, 0.0
+            # The first look of a process is slow and says nothing about the next.
+            self._look_seconds = min(done.look_seconds, self._slice_seconds) if n_taken else 0.0
+            self._unseen_seconds = 0.0
         self._steps_left = max(0, self._steps_left - n_taken) if work.n_steps else self._steps_left
         if done.state.stop is not None:
             self._stop(f"stopped at step {done.state.stop.step}: {done.state.stop.cause}")

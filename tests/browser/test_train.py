@@ -24,9 +24,9 @@ class Lab:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def wait_for(self, condition):
-        self.page.wait_for_function(
-            f"(({{dataset}}) => {condition})(document.querySelector('.lab-train') ?? {{dataset: {{}}}})"
-        )
+        # Between two pages there is no picture for a moment, hence the empty stand-in.
+        picture = "document.querySelector('.lab-train') ?? {dataset: {}}"
+        self.page.wait_for_function(f"(({{dataset}}) => {condition})({picture})")
 
 
 def test_it_trains_on_the_digits_until_the_bound_rises_and_pause_holds(visit):
