@@ -130,7 +130,8 @@ class View {
       };
     }
     if ("frame_step" in meta) this.frame = { ...meta, arrays };
-    this.since = Math.max(this.since, meta.step, meta.frame_step ?? -1);
+    // Only what has arrived counts: a run that is still to begin says "step 0" without a frame.
+    this.since = Math.max(this.since, this.steps.at(-1)?.[0] ?? -1, meta.frame_step ?? -1);
   }
 
   paint() {

@@ -37,6 +37,16 @@ class Curve:
             self.rows = np.concatenate([self.rows[:-even], means])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """A history at one moment; arrays in it are never written to again."""
+
+    steps: NDArray[np.float32]
+    held_out: NDArray[np.float32]
+    frame: Frame | None
+    probe: Probe | None
+
+
 @dataclass(slots=True)
 class History:
     """The curves of a run and its latest frame.
@@ -60,3 +70,12 @@ class History:
         if frame is not None:
             self.frame = frame
             self.held_out.extend(np.array([[frame.step, frame.bound_1, frame.bound_64]]))
+
+    def seen(self) -> Seen:
+        """What there is now."""
+        return Seen(
+            steps=self.steps.rows,
+            held_out=self.held_out.rows,
+            frame=self.frame,
+            probe=self.probe,
+        )

@@ -19,7 +19,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from iwae_core.runtime.history import History
+from iwae_core.runtime.history import History, Seen
 from iwae_core.runtime.slices import Done, Work, carry_out
 from iwae_core.training import RunState, TrainConfig
 
@@ -163,6 +163,11 @@ class LiveRun:
             if self._mode == "playing" and not self._in_flight:
                 self._submit()
             return self.status()
+
+    def look(self) -> tuple[Status, Seen]:
+        """Renew the lease; how the run stands and all it has shown, of one moment."""
+        with self._lock:
+            return self.poll(), self.history.seen()
 
     def status(self) -> Status:
         """How the run stands, without renewing its lease."""

@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from iwae_core.runtime import watched
-from iwae_core.runtime.history import Curve
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.wire import pack
 from iwae_core.training.frame import N_PICTURES
@@ -35,11 +34,10 @@ def frames(request: Request) -> Response:
 
 def message(run: LiveRun, since: int, generation: int) -> bytes:
     """What a browser that has seen step ``since`` of a generation does not know yet."""
-    status = run.poll()
+    status, seen = run.look()
     if status.generation != generation:
         since = -1
-    history = run.history
-    probe, frame = history.probe, history.frame
+    probe, frame = seen.probe, seen.frame
     meta: dict[str, Any] = {
         "mode": status.mode,
         "step": status.step,
@@ -49,8 +47,8 @@ def message(run: LiveRun, since: int, generation: int) -> bytes:
         "generation": status.generation,
     }
     arrays: dict[str, NDArray[Any]] = {
-        "steps": _after(history.steps, since),
-        "held_out": _after(history.held_out, since),
+        "steps": seen.steps[seen.steps[:, 0] > since],
+        "held_out": seen.held_out[seen.held_out[:, 0] > since],
     }
     if probe is not None and since < 0:
         meta |= {"class_names": list(probe.class_names), "image_shape": probe.image_shape}
@@ -67,8 +65,3 @@ def message(run: LiveRun, since: int, generation: int) -> bytes:
             "samples": frame.samples,
         }
     return pack(meta, arrays)
-
-
-def _after(curve: Curve, step: int) -> NDArray[Any]:
-    rows = curve.rows
-    return rows[rows[:, 0] > step]
