@@ -1,10 +1,12 @@
 """Short anchors on real MNIST: NLL_500 after a few epochs, beside the numbers measured before.
 
 One stochastic layer (784-200-200-50 tanh), dynamic binarization, batch 100, Adam at a constant
-1e-3 (eps 1e-4), reparameterized IWAE. NLL_500 is -L_500 on the first 500 images of a fixed random
-order of the test set; active units are counted (ddof 0, above 0.01) on the same images and on the
-whole test set. A result within 1 nat of the expected one passes. MNIST is read from the folder
-that `IWAE_LAB_DATA` names, or downloaded. Prints one JSON line for each point, then a summary.
+1e-3 (eps 1e-4), reparameterized IWAE. NLL_500 is -L_500 on the first 500 test images of the file;
+active units are counted (ddof 0, above 0.01) on the same images. A result within 1 nat of the
+expected one passes. The same is measured on 500 images drawn from the whole test set, whose
+second half is the less clean one by its authors' own account. With 500 images the choice of images
+alone moves the mean by its standard error, about 1 nat. MNIST is read from the folder that
+`IWAE_LAB_DATA` names, or downloaded. Prints one JSON line for each point, then a summary.
 
     python benchmarks/mnist_anchors.py [--K 1 5 50] [--epochs 20] [--seed 0]
 """
@@ -29,6 +31,7 @@ EXPECTED = {
 }
 ALLOWED = 1.0  # nat
 N_IMAGES = 500
+N_SAMPLES = 500
 BATCH = 100
 
 
@@ -53,7 +56,10 @@ def main() -> None:
         print(json.dumps({"benchmark": "mnist_anchors", "skipped": str(fault)}))
         return
     order = torch.randperm(len(data.test), generator=stream(0, "test order"))
-    x = datasets.binarize(data.test[order], stream(0, "test bits"))
+    first, drawn = (
+        datasets.binarize(rows[:N_IMAGES], stream(0, "test bits"))
+        for rows in (data.test, data.test[order])
+    )
     differences = []
     for K in options.K:
         config = TrainConfig(
@@ -74,15 +80,19 @@ def main() -> None:
             state = advance(state, epochs * len(data.train) // BATCH - state.step).state
             cpu_seconds += time.process_time() - started
             model = model_of(state)
-            bound = log_likelihood(model, x[:N_IMAGES], 500, stream(0, "test noise"))
+            nll, nll_drawn = (
+                -log_likelihood(model, x, N_SAMPLES, stream(0, "test noise"))
+                for x in (first, drawn)
+            )
             row = {
                 "K": K,
                 "epochs": epochs,
-                "nll_500": round(-bound.mean().item(), 2),
+                "nll_500": round(nll.mean().item(), 2),
                 "expected": expected,
-                "difference": round(-bound.mean().item() - expected, 2),
-                "active": count_active(model, x[:N_IMAGES]),
-                "active_whole_test_set": count_active(model, x),
+                "difference": round(nll.mean().item() - expected, 2),
+                "std_error": round(nll.std().item() / N_IMAGES**0.5, 2),
+                "nll_500_drawn_images": round(nll_drawn.mean().item(), 2),
+                "active": count_active(model, first),
                 "expected_active": expected_active,
                 "training_cpu_seconds": round(cpu_seconds, 1),
             }
