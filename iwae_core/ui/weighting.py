@@ -23,7 +23,7 @@ DF = FloatField(name="df", default=_START.df, low=1.0, high=30.0)
 INTEGRAND = ChoiceField(name="f", default=_START.integrand, choices=tuple(choices.INTEGRANDS))
 ESTIMATOR = ChoiceField(name="average", default=_START.estimator, choices=tuple(ESTIMATORS))
 N_SAMPLES = IntField(name="K", default=_START.n_samples, low=1, high=4096)
-SEED = SeedField()
+SEED = SeedField(default=2)  # a typical draw: 0.6 standard errors low
 
 FIELDS = (TARGET, FAMILY, LOC, SCALE, DF, INTEGRAND, ESTIMATOR, N_SAMPLES, SEED)
 SCENES = choices.scenes()

@@ -147,7 +147,7 @@ def test_new_noise_changes_the_draws_and_reset_keeps_the_seed():
     app = open_page(NAME, loc=-1)
     before = drawn(app)
     next(b for b in app.button if b.label == "New noise").click().run()
-    assert app.query_params["seed"] == "2"
+    assert app.query_params["seed"] == "3"
     assert not np.array_equal(drawn(app), before)
     next(b for b in app.button if b.label == "Reset").click().run()
-    assert dict(app.query_params) == {"seed": "2"}
+    assert dict(app.query_params) == {"seed": "3"}
