@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from iwae_core.denormals import flushed
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.sampling.weights import log_mean_exp
 
@@ -27,6 +28,7 @@ class Weighted(Protocol):
         ...
 
 
+@flushed()
 @torch.no_grad()
 def log_likelihood(
     model: Weighted, x: Tensor, n_samples: int, generator: torch.Generator, *, chunk: int = 8192

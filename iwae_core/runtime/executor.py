@@ -70,7 +70,6 @@ def _warm_worker() -> None:
     with contextlib.suppress(OSError):
         os.nice(10)
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     from iwae_core.training import TrainConfig, advance, begin
     from iwae_core.training.frame import observe
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from iwae_core import datasets
 from iwae_core.bounds.objectives import elbo, iwae
+from iwae_core.denormals import flushed
 from iwae_core.evaluation.collapse import ACTIVE_VARIANCE
 from iwae_core.models.autoregressive import AutoregressiveBernoulli
 from iwae_core.models.model import LatentModel
@@ -99,6 +100,7 @@ def probe(dataset: str, data_folder: str | None) -> Probe:
     )
 
 
+@flushed()
 @torch.no_grad()
 def observe(state: RunState) -> Frame:
     """Take the picture of a run; equal states give equal frames."""

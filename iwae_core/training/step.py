@@ -53,9 +53,6 @@ class Stepper:
         moments: tuple[Tensor, Tensor],
         n_taken: int,
     ) -> None:
-        # Normalized weights underflow. Denormals would make late steps up to three times slower
-        # (K = 50, MNIST), and a caller who has this flag off would get other bits.
-        torch.set_flush_denormal(True)
         self.config = config
         self.model = model
         self.flat = flat

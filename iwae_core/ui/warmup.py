@@ -27,8 +27,6 @@ def import_modules() -> None:
     import torch
 
     torch.set_num_threads(1)
-    # Normalized weights underflow; denormals make later steps up to three times slower.
-    torch.set_flush_denormal(True)
     # Pages import streamlit and iwae_core.ui only; its modules bring the rest along.
     for module in pkgutil.iter_modules(ui.__path__, prefix=f"{ui.__name__}."):
         importlib.import_module(module.name)

@@ -168,9 +168,9 @@ def test_the_figure_says_what_it_shows_and_its_width_follows_the_page(chart):
 
 
 def test_a_finger_finds_the_thumb_of_a_slider(chart):
-    thumb = chart.page.locator(".stSlider [style*='translate(-50%']").first
-    size = thumb.evaluate("""(node) => {
-        const [core, wide] = [node.getBoundingClientRect(), getComputedStyle(node, "::after")];
-        return core.width - 2 * parseFloat(wide.left);
+    # The style sheet may come a moment after the slider.
+    chart.page.wait_for_function("""() => {
+        const node = document.querySelector(".stSlider [style*='translate(-50%']");
+        const wide = getComputedStyle(node, "::after");
+        return node.getBoundingClientRect().width - 2 * parseFloat(wide.left) >= 44;
     }""")
-    assert size >= 44

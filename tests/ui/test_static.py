@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -23,7 +24,9 @@ class Client:
             async with httpx.AsyncClient(transport=transport, base_url="http://lab") as client:
                 return await client.get(path, headers=headers)
 
-        return asyncio.run(ask())
+        # A thread of its own: Playwright, once started, keeps an event loop in this one.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(ask())).result()
 
 
 @pytest.fixture(scope="module")
