@@ -171,6 +171,7 @@ def test_a_finger_finds_the_thumb_of_a_slider(chart):
     # The style sheet may come a moment after the slider.
     chart.page.wait_for_function("""() => {
         const node = document.querySelector(".stSlider [style*='translate(-50%']");
+        if (!node) return false;
         const wide = getComputedStyle(node, "::after");
         return node.getBoundingClientRect().width - 2 * parseFloat(wide.left) >= 44;
     }""")
