@@ -5,7 +5,8 @@ and legend are lost. This component keeps the node (see assets/components/chart.
 keeps it too (streamlit#16052), only this file and that one change.
 """
 
-from functools import cache
+from collections.abc import Callable, Hashable
+from functools import cache, lru_cache
 from typing import Any
 
 import plotly.graph_objects as go
@@ -33,11 +34,25 @@ def _component() -> Any:
     )
 
 
-def show(figure: go.Figure, key: str, *, alt: str, height: int = 380) -> None:
-    """Draw a figure built by ``iwae_core.view``, in the reader's theme.
+# The front end draws from this text; building it costs more than all the rest of a rerun, and a
+# class that follows one link asks for the same pictures over and over.
+@lru_cache(maxsize=256)
+def _text(make: Callable[..., go.Figure], *reports: Hashable) -> str:
+    spec = make(*reports).to_dict()
+    spec["layout"].pop("template", None)  # the browser has both themes' templates
+    text: str = to_json_plotly(spec)
+    return text
+
+
+def show(
+    make: Callable[..., go.Figure], *reports: Hashable, key: str, alt: str, height: int = 380
+) -> None:
+    """Draw a figure of ``iwae_core.view``, in the reader's theme.
 
     Args:
-        figure: Built with the light tones of ``view.theme``.
+        make: The function of ``iwae_core.view`` that builds the figure, with its light tones.
+        reports: What to build it from. A report is known by its identity, so figures of kept
+            reports (``ui.studies``) are kept as well.
         key: Names the chart in the session; the same key keeps zoom and legend when data change.
         alt: What the figure shows, in one sentence, for those who do not see it.
         height: Height in px; the width follows the page.
@@ -47,10 +62,8 @@ def show(figure: go.Figure, key: str, *, alt: str, height: int = 380) -> None:
     """
     if not alt.strip():
         raise ValueError("alt must say what the figure shows, got an empty text")
-    spec = figure.to_dict()
-    spec["layout"].pop("template", None)  # the browser has both themes' templates
     _component()(
         key=key,
-        data={"figure": to_json_plotly(spec), "alt": alt, "height": height, "key": key},
+        data={"figure": _text(make, *reports), "alt": alt, "height": height, "key": key},
         height=height,  # the place is kept free, so nothing below jumps when the figure arrives
     )

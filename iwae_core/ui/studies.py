@@ -1,6 +1,7 @@
 """The studies behind the lessons, computed once for each config and kept.
 
-Configs are frozen and hashed by value; reports are arrays and floats, so a kept one is a copy.
+Configs are frozen and hashed by value. Reports are shared between sessions, not copied: nobody
+writes to one, and a figure built from a kept report is kept with it (``ui.charts``).
 """
 
 import streamlit as st
@@ -11,19 +12,19 @@ from iwae_core.evaluation.studies.tightness import RunsReport, TightnessConfig, 
 from iwae_core.evaluation.studies.weighting import WeightingConfig, WeightingReport
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def weighting(config: WeightingConfig) -> WeightingReport:
     """One run of importance sampling on the line."""
     return _weighting.run(config)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def tightness(config: TightnessConfig) -> TightnessReport:
     """The bound against K."""
     return _tightness.run(config)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_resource(max_entries=256, show_spinner=False)
 def runs_at(config: TightnessConfig, n_samples: int) -> RunsReport:
     """The single runs of the bound at one K."""
     return _tightness.runs_at(config, n_samples)

@@ -84,8 +84,10 @@ def cards(report: TightnessReport, at: RunsReport) -> None:
 def bounds(report: TightnessReport, at: RunsReport) -> None:
     """Place the picture of the bound against K."""
     charts.show(
-        view.bounds(report, at),
-        "elbo_to_iwae.bounds",
+        view.bounds,
+        report,
+        at,
+        key="elbo_to_iwae.bounds",
         alt=f"The bound climbs from {fixed(report.elbo)} nats, the ELBO, at K = 1 towards "
         f"log p(x) = {fixed(report.log_marginal)}; at K = {at.n_samples} it is {fixed(at.bound)}.",
         height=480,
@@ -95,8 +97,10 @@ def bounds(report: TightnessReport, at: RunsReport) -> None:
 def gaps(report: TightnessReport, at: RunsReport) -> None:
     """Place the picture of the gap against K."""
     charts.show(
-        view.gaps(report, at),
-        "elbo_to_iwae.gaps",
+        view.gaps,
+        report,
+        at,
+        key="elbo_to_iwae.gaps",
         alt=f"The gap between log p(x) and the bound against K on logarithmic axes; at K = "
         f"{at.n_samples} it is {digits(_zero(at.gap))} nats.",
         height=330,
@@ -106,8 +110,10 @@ def gaps(report: TightnessReport, at: RunsReport) -> None:
 def runs(report: TightnessReport, at: RunsReport) -> None:
     """Place the histogram of single runs."""
     charts.show(
-        view.runs(at, report.log_marginal),
-        "elbo_to_iwae.runs",
+        view.runs,
+        at,
+        report.log_marginal,
+        key="elbo_to_iwae.runs",
         alt=f"Histogram of {at.n_runs} runs with K = {at.n_samples}; {percent(at.share_above)} "
         "lie above log p(x).",
         height=330,
@@ -117,8 +123,9 @@ def runs(report: TightnessReport, at: RunsReport) -> None:
 def closing_gap(report: TightnessReport) -> None:
     """Place the home page's picture."""
     charts.show(
-        view.closing_gap(report),
-        "home.gap",
+        view.closing_gap,
+        report,
+        key="home.gap",
         alt=f"The bound climbs from {fixed(report.elbo)} nats at K = 1 to "
         f"{fixed(report.bound[8])} at K = 256, towards "
         f"log p(x) = {fixed(report.log_marginal)}.",

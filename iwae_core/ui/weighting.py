@@ -118,8 +118,10 @@ def draws(config: WeightingConfig, report: WeightingReport) -> None:
     """Place the picture of densities and stems."""
     f = choices.INTEGRANDS[config.integrand].title
     charts.show(
-        view.draws(report, f),
-        "borrowed_samples.draws",
+        view.draws,
+        report,
+        f,
+        key="borrowed_samples.draws",
         alt=f"Target p, proposal q and f(z) = {f} over z; below, {len(report.z)} draws from q as "
         f"stems sized by weight. Effective sample size {digits(report.ess)}.",
         height=470,
@@ -130,8 +132,9 @@ def log_weights(report: WeightingReport) -> None:
     """Place the histogram of the log weights."""
     low, high = report.log_w.min(), report.log_w.max()
     charts.show(
-        view.log_weights(report),
-        "borrowed_samples.log_weights",
+        view.log_weights,
+        report,
+        key="borrowed_samples.log_weights",
         alt=f"Histogram of the log weights, from {fixed(low)} to {fixed(high)} nats.",
         height=330,
     )
@@ -140,8 +143,9 @@ def log_weights(report: WeightingReport) -> None:
 def running(report: WeightingReport) -> None:
     """Place the running estimate against the exact value."""
     charts.show(
-        view.running(report),
-        "borrowed_samples.running",
+        view.running,
+        report,
+        key="borrowed_samples.running",
         alt="Estimate from the first n draws with its band; it ends at "
         f"{digits(report.estimate)}, the exact value is {digits(report.exact)}.",
         height=330,

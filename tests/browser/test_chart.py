@@ -21,12 +21,16 @@ st.title("Chart")
 link = url.Link("chart", K, RATE)
 K = controls.log_slider(link, K, "Samples K")
 controls.log_slider(link, RATE, "Rate")
-figure = theme.figure(xaxis_title="z", yaxis_title="p")
-x = np.linspace(0.0, 1.0, K)
-figure.add_scatter(x=x, y=x**2, name="p, first", line=theme.line(theme.TARGET))
-faded = theme.fade(theme.TARGET.light, 0.25)
-figure.add_scatter(x=x, y=x, name="q", fill="tozeroy", fillcolor=faded)
-charts.show(figure, "demo", alt="a parabola")
+
+def parabola(K):
+    figure = theme.figure(xaxis_title="z", yaxis_title="p")
+    x = np.linspace(0.0, 1.0, K)
+    figure.add_scatter(x=x, y=x**2, name="p, first", line=theme.line(theme.TARGET))
+    faded = theme.fade(theme.TARGET.light, 0.25)
+    figure.add_scatter(x=x, y=x, name="q", fill="tozeroy", fillcolor=faded)
+    return figure
+
+charts.show(parabola, K, key="demo", alt="a parabola")
 """
 
 APP = """

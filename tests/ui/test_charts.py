@@ -15,12 +15,15 @@ def page():
     from iwae_core.ui import charts
     from iwae_core.view import theme
 
-    figure = theme.figure(xaxis_title="z")
-    figure.add_scatter(
-        x=np.arange(3), y=[1.5, np.nan, 2.5], name="p", line=theme.line(theme.TARGET)
-    )
-    figure.add_heatmap(z=np.arange(6.0).reshape(2, 3), name="map")
-    charts.show(figure, "demo", alt="one bell")
+    def bell():
+        figure = theme.figure(xaxis_title="z")
+        figure.add_scatter(
+            x=np.arange(3), y=[1.5, np.nan, 2.5], name="p", line=theme.line(theme.TARGET)
+        )
+        figure.add_heatmap(z=np.arange(6.0).reshape(2, 3), name="map")
+        return figure
+
+    charts.show(bell, key="demo", alt="one bell")
 
 
 def test_a_figure_reaches_the_browser_whole_and_without_a_template():
@@ -37,4 +40,17 @@ def test_a_figure_reaches_the_browser_whole_and_without_a_template():
 
 def test_a_chart_must_say_what_it_shows():
     with pytest.raises(ValueError, match="alt must say"):
-        charts.show(theme.figure(), "demo", alt=" ")
+        charts.show(theme.figure, key="demo", alt=" ")
+
+
+def test_a_figure_of_the_same_report_is_built_once():
+    built = []
+
+    def make(report):
+        built.append(report)
+        return theme.figure(title=str(len(built)))
+
+    first, second = object(), object()
+    assert charts._text(make, first) == charts._text(make, first)
+    assert charts._text(make, second) != charts._text(make, first)
+    assert built == [first, second]
