@@ -20,6 +20,7 @@ PAGES = DOCS / "modules"
 # In the order in which to read them; each layer imports only from those above it.
 LAYERS = (
     ("rng", "seeds and streams"),
+    ("counts", "whole numbers and shapes are checked in one place"),
     ("names", "unknown names are refused with the nearest known one"),
     ("sampling", "up to `log_w`: densities, problems with exact answers, estimators, weights"),
     ("datasets", "data behind one registry"),

@@ -13,6 +13,8 @@ import hashlib
 import torch
 from torch import Tensor
 
+from iwae_core.counts import check_shape, is_count
+
 
 def make_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:
     """Make a generator that is fully decided by ``seed``.
@@ -22,10 +24,10 @@ def make_generator(seed: int, device: str | torch.device = "cpu") -> torch.Gener
         device: Where the numbers are drawn; CPU and CUDA streams of one seed differ.
 
     Raises:
-        ValueError: If ``seed`` is negative or does not fit 63 bits.
+        ValueError: If ``seed`` is not whole, is negative or does not fit 63 bits.
     """
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed must lie in [0, 2**63), got {seed}")
+    if not is_count(seed, 0) or seed >= 2**63:
+        raise ValueError(f"seed must lie in [0, 2**63) and be whole, got {seed!r}")
     return torch.Generator(device=device).manual_seed(seed)
 
 
@@ -52,5 +54,10 @@ def standard_normal(
     generator: torch.Generator,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Draw independent N(0, 1) numbers of the given shape on the generator's device."""
+    """Draw independent N(0, 1) numbers of the given shape on the generator's device.
+
+    Raises:
+        ValueError: If a length is negative or not whole.
+    """
+    check_shape(shape)
     return torch.randn(shape, generator=generator, device=generator.device, dtype=dtype)

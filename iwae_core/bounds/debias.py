@@ -120,6 +120,8 @@ def delta_method(log_w: Tensor) -> Tensor:
     if K < 2:
         raise ValueError(f"delta_method needs a variance, so at least 2 samples, got K = {K}")
     log_mean = log_mean_exp(log_w)
+    if log_w.numel() == 0:
+        return log_mean  # no column: torch would warn of the variance of nothing
     # w_k / mean(w) is at most K, however large or small the weights are.
     return log_mean + torch.exp(log_w - log_mean).var(dim=0, correction=1) / (2 * K)
 

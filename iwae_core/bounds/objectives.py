@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from iwae_core.counts import check_count
 from iwae_core.names import check_known
-from iwae_core.sampling.weights import log_mean_exp
+from iwae_core.sampling.weights import check_samples, log_mean_exp
 
 Objective = Callable[[Tensor], Tensor]  # log_w (K, *B) -> bound (*B,), both in nats
 
@@ -40,6 +41,7 @@ def elbo(log_w: Tensor) -> Tensor:
     >>> elbo(torch.tensor([0.0, 2.0])).item()
     1.0
     """
+    check_samples(log_w)
     return log_w.mean(dim=0)
 
 
@@ -87,6 +89,7 @@ class Renyi:
         if self.alpha == 1:
             return elbo(log_w)
         if self.alpha == -math.inf:
+            check_samples(log_w)
             return log_w.amax(dim=0)
         return log_mean_exp((1 - self.alpha) * log_w) / (1 - self.alpha)
 
@@ -129,16 +132,22 @@ class Miwae:
     n_groups: int
 
     def __post_init__(self) -> None:
-        if self.n_groups < 1:
-            raise ValueError(f"n_groups must be at least 1, got {self.n_groups}")
+        check_count("n_groups", self.n_groups)
 
     def __call__(self, log_w: Tensor) -> Tensor:
         """Bound ``(*B,)`` from log weights ``(K, *B)``, in nats."""
+        check_samples(log_w)
         K, M = log_w.shape[0], self.n_groups
         if K % M != 0:
             raise ValueError(f"n_groups must divide the number of samples, got {M} and {K}")
         groups = log_w.reshape(K // M, M, *log_w.shape[1:])
         return log_mean_exp(groups).mean(dim=0)
+
+
+def _whole(n_groups: float) -> int:
+    if not (math.isfinite(n_groups) and n_groups == int(n_groups)):
+        raise ValueError(f"M, the number of groups, must be a whole number, got {n_groups}")
+    return int(n_groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +180,7 @@ OBJECTIVES: dict[str, ObjectiveEntry] = {
     ),
     "miwae": ObjectiveEntry(
         title="MIWAE",
-        make=lambda n_groups: Miwae(int(n_groups)),
+        make=lambda n_groups: Miwae(_whole(n_groups)),
         setting="M, groups",
         default=1.0,
         bounds=(1.0, 128.0),
@@ -200,7 +209,11 @@ def sample_shares(objective: Objective, log_w: Tensor) -> Tensor:
 
     Returns:
         Detached tensor of shape ``(K, *B)``, summing to one over axis 0.
+
+    Raises:
+        ValueError: See :func:`iwae_core.sampling.weights.check_samples`.
     """
+    check_samples(log_w)
     with torch.enable_grad():
         leaf = log_w.detach().requires_grad_()
         (shares,) = torch.autograd.grad(objective(leaf).sum(), leaf)

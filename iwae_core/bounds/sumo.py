@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from iwae_core.counts import check_shape, is_count
 from iwae_core.sampling.weights import check_log_w
 
 
@@ -48,10 +49,10 @@ class Sumo:
 
     def __post_init__(self) -> None:
         faults = []
-        if self.n_base < 1 or self.tail_start < 1:
+        if not (is_count(self.n_base) and is_count(self.tail_start)):
             faults.append(
                 "n_base and tail_start must be at least 1, "
-                f"got {self.n_base} and {self.tail_start}"
+                f"got {self.n_base} and {self.tail_start}: whole numbers?"
             )
         if not 0 < self.tail_ratio < 1:
             faults.append(f"tail_ratio must lie in (0, 1), got {self.tail_ratio}")
@@ -65,6 +66,7 @@ class Sumo:
 
     def draw_n_samples(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Number of log weights ``n_base + T`` that each datapoint needs, int64 of ``shape``."""
+        check_shape(shape)
         # 1 - u lies in (0, 1], so the inverse of the survival function is finite.
         device, dtype = generator.device, torch.float64
         u = 1 - torch.rand(shape, generator=generator, device=device, dtype=dtype)
@@ -83,7 +85,7 @@ class Sumo:
             Tensor of shape ``(*B,)``.
 
         Raises:
-            ValueError: If the shapes do not fit, if ``n_samples`` does not lie in
+            ValueError: If the shapes or types do not fit, if ``n_samples`` does not lie in
                 (n_base, K], or if the first ``n_base`` weights of a column are all zero.
         """
         check_log_w(log_w)
@@ -93,6 +95,8 @@ class Sumo:
                 f"n_samples must have log_w's batch shape {tuple(log_w.shape[1:])}, "
                 f"got {tuple(n_samples.shape)}"
             )
+        if n_samples.dtype != torch.int64:
+            raise ValueError(f"n_samples must be int64, as drawn, got {n_samples.dtype}")
         if n_samples.numel() and (n_samples.min() <= m or n_samples.max() > K):
             raise ValueError(
                 f"n_samples must lie in ({m}, {K}], between n_base and the rows of log_w, "

@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor
 
+from iwae_core.counts import check_count
 from iwae_core.rng import standard_normal
 
 
@@ -24,8 +25,7 @@ def _uniform(n: int, generator: torch.Generator) -> Tensor:
 
 def _check_counts(**counts: int) -> None:
     for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+        check_count(name, value)
 
 
 def _check_noise(**noise: float) -> None:

@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from iwae_core.counts import check_count, is_count
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.models.networks import DiagonalNormal, standard_normal_log_prob
 from iwae_core.names import check_known
@@ -71,9 +72,9 @@ class AisConfig:
     def __post_init__(self) -> None:
         check_known(self.schedule, SCHEDULES, "schedule")
         faults = [
-            f"{name} must be at least 1, got {getattr(self, name)}"
+            f"{name} must be at least 1, got {getattr(self, name)}: a whole number?"
             for name in ("n_chains", "n_temperatures", "n_leapfrog", "n_pilot")
-            if getattr(self, name) < 1
+            if not is_count(getattr(self, name))
         ]
         if not 0 < self.target_acceptance < 1:
             faults.append(f"target_acceptance must lie in (0, 1), got {self.target_acceptance}")
@@ -123,6 +124,8 @@ class _Point(NamedTuple):
 
 def prior_start(x: Tensor, latent_dim: int) -> DiagonalNormal:
     """The prior N(0, I) as a start of the path, for each row of ``x``."""
+    check_data(x)
+    check_count("latent_dim", latent_dim)
     zeros = x.new_zeros(len(x), latent_dim)
     return DiagonalNormal(zeros, zeros)
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from iwae_core.counts import is_count
 from iwae_core.denormals import flushed
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.sampling.weights import log_mean_exp
@@ -51,8 +52,10 @@ def log_likelihood(
         ValueError: If ``n_samples`` or ``chunk`` is below 1, if ``x`` is no finite matrix, or if
             the model gives NaN or +inf.
     """
-    if n_samples < 1 or chunk < 1:
-        raise ValueError(f"n_samples and chunk must be at least 1, got {n_samples} and {chunk}")
+    if not (is_count(n_samples) and is_count(chunk)):
+        raise ValueError(
+            f"n_samples and chunk must be at least 1, got {n_samples} and {chunk}: whole numbers?"
+        )
     check_data(x)
     n_rows = max(1, chunk // min(n_samples, _SAMPLES_PER_PASS))
     return torch.cat(

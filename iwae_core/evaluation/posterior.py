@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from iwae_core.counts import check_count, is_count
 from iwae_core.evaluation.ais import Joint
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.models.networks import DiagonalNormal
@@ -54,7 +55,7 @@ class Grid:
             for low, high in zip(self.low, self.high, strict=True)
         ):
             faults.append(f"low must be below high, both finite, got {self.low} and {self.high}")
-        if not 2 <= self.n <= 2048:
+        if not (is_count(self.n, 2) and self.n <= 2048):
             faults.append(f"n must lie in [2, 2048] cells per side, got {self.n}")
         if faults:
             raise ValueError("; ".join(faults))
@@ -330,5 +331,4 @@ def _check_one(x: Tensor) -> None:
 
 def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+        check_count(name, count)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from iwae_core.counts import check_count, is_count
 from iwae_core.rng import derive_seed, stream
 
 Latents = NDArray[np.float64]  # (N, d)
@@ -147,7 +148,7 @@ def knn_accuracy(data: LabeledLatents, n_neighbors: int) -> float:
     """
     from sklearn.neighbors import KNeighborsClassifier
 
-    if not 1 <= n_neighbors <= len(data.train):
+    if not is_count(n_neighbors) or n_neighbors > len(data.train):
         raise ValueError(
             f"n_neighbors must lie between 1 and the {len(data.train)} training latents, "
             f"got {n_neighbors}"
@@ -194,8 +195,7 @@ def few_label_accuracy(
     Raises:
         ValueError: If ``n_labels`` or ``n_repeats`` is less than 1 or a class has fewer examples.
     """
-    if n_repeats < 1:
-        raise ValueError(f"n_repeats must be at least 1, got {n_repeats}")
+    check_count("n_repeats", n_repeats)
     accuracy = np.empty(n_repeats)
     for repeat in range(n_repeats):
         chosen = pick_per_class(data.train_labels, n_labels, stream(seed, "few labels", repeat))
@@ -211,7 +211,9 @@ def pick_per_class(labels: Labels, n_labels: int, generator: torch.Generator) ->
         ValueError: If ``n_labels`` is less than 1 or a class has fewer examples.
     """
     classes, counts = np.unique(labels, return_counts=True)
-    if not 1 <= n_labels <= counts.min():
+    if len(labels) == 0:
+        raise ValueError("labels must hold at least one example, got none")
+    if not is_count(n_labels) or n_labels > counts.min():
         raise ValueError(
             f"labels per class must lie between 1 and {counts.min()}, the size of the smallest "
             f"class ({classes[counts.argmin()]}), got {n_labels}"

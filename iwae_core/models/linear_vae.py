@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from iwae_core.counts import is_count
 from iwae_core.models.linear_gaussian import LinearGaussian
 from iwae_core.models.networks import DiagonalNormal, standard_normal_log_prob
 from iwae_core.rng import standard_normal
@@ -154,7 +155,7 @@ def optimum(covariance: Tensor, mean: Tensor, latent_dim: int, noise_scale: floa
     kept = values[:latent_dim].clamp(min=variance)  # W^T W + s^2 I, diagonal
     W = vectors[:, :latent_dim] * (kept - variance).sqrt()
     return LinearVae(
-        decoder=LinearGaussian(W, mean, noise_scale),
+        decoder=LinearGaussian(W, mean.to(W.dtype), noise_scale),
         weight=W.T / kept[:, None],
         log_scale=0.5 * torch.log(variance / kept),
     )
@@ -213,8 +214,10 @@ def _eigen(covariance: Tensor, latent_dim: int) -> tuple[Tensor, Tensor]:
         raise ValueError(f"covariance must have shape (D, D), got {tuple(covariance.shape)}")
     if not torch.isfinite(covariance).all():
         raise ValueError("covariance must be finite, got NaN or infinity")
-    if not 1 <= latent_dim <= len(covariance):
-        raise ValueError(f"latent_dim must lie in [1, {len(covariance)}], got {latent_dim}")
+    if not is_count(latent_dim) or latent_dim > len(covariance):
+        raise ValueError(
+            f"latent_dim must lie in [1, {len(covariance)}], got {latent_dim}: a whole number?"
+        )
     covariance = covariance.double()
     scale = covariance.abs().amax().item()
     if not torch.allclose(covariance, covariance.T, rtol=0, atol=1e-6 * scale):

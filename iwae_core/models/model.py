@@ -7,11 +7,13 @@ layer next to the data first.
 """
 
 import abc
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from iwae_core.counts import check_count, is_count
 from iwae_core.models.autoregressive import AutoregressiveBernoulli
 from iwae_core.models.likelihoods import Bernoulli, Gaussian
 from iwae_core.models.networks import (
@@ -67,6 +69,7 @@ class LatentModel(nn.Module, abc.ABC):
         _check_settings(data_dim, first_dim, hidden, likelihood, activation, scale, decoder)
         self.data_dim = data_dim
         self.latent_dim = first_dim
+        self._first_dim = first_dim
         self.encoder = normal_network(data_dim, hidden, first_dim, activation)
         self.decoder = Mlp((first_dim, *reversed(hidden)), activation)
         self.likelihood: OutputLayer
@@ -132,24 +135,47 @@ class LatentModel(nn.Module, abc.ABC):
         """The encoder's q(z | x) of the layer next to the data, for data of shape ``(B, D)``.
 
         Raises:
-            ValueError: If ``x`` does not have shape ``(B, D)``.
+            ValueError: If ``x`` does not have shape ``(B, D)`` and the parameters' type.
         """
-        if x.ndim != 2 or x.shape[1] != self.data_dim:
-            raise ValueError(f"x must have shape (B, {self.data_dim}), got {tuple(x.shape)}")
+        self._check_data(x, self.dtype)
         q: DiagonalNormal = self.encoder(x)
         return q
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of :meth:`posterior`, each of shape ``(B, d)``."""
+        """Mean and standard deviation of :meth:`posterior`, each of shape ``(B, d)``.
+
+        Raises:
+            ValueError: As :meth:`posterior`, or if ``x`` holds NaN or an infinity.
+        """
+        _check_finite("x", x)
         q = self.posterior(x)
         return q.loc, q.scale
 
     def decode(self, z: Tensor) -> Tensor:
-        """Expected data E[x | z], ``(*, d) -> (*, D)``; pixel probabilities if binary."""
+        """Expected data E[x | z], ``(*, d) -> (*, D)``; pixel probabilities if binary.
+
+        Raises:
+            ValueError: If ``z`` does not end in d finite coordinates of the parameters' type.
+        """
+        self._check_latents(z, self.dtype)
+        _check_finite("z", z)
         return self.likelihood.mean(self.decoder(self._next_to_data(z)))
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
-        """``log p(x | z)`` in nats, from ``x (B, D)`` and ``z (K, B, d)`` to ``(K, B)``."""
+        """``log p(x | z)`` in nats, from ``x (B, D)`` and ``z (K, B, d)`` to ``(K, B)``.
+
+        Training and samplers call this at every step: NaN in gives NaN out.
+
+        Raises:
+            ValueError: If the shapes or types do not fit.
+        """
+        self._check_data(x, z.dtype)
+        self._check_latents(z, x.dtype)
+        if z.ndim != 3 or z.shape[1] != len(x):
+            raise ValueError(
+                f"z must have shape (K, {len(x)}, {self.latent_dim}), one column for each row "
+                f"of x, got {tuple(z.shape)}"
+            )
         if torch.is_grad_enabled() or z.device.type != "cpu":
             return self._log_likelihood(x, z)
         # Without a graph nothing need be kept, so a few samples at a time stay in the cache.
@@ -160,18 +186,21 @@ class LatentModel(nn.Module, abc.ABC):
         return self.likelihood.log_prob(x, self.decoder(self._next_to_data(z)))
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
-        """``log p(x, z)`` in nats, shape ``(K, B)``."""
+        """``log p(x, z)`` in nats, shape ``(K, B)``; arguments as :meth:`log_likelihood`."""
+        self._check_latents(z, self.dtype)
         return self.log_likelihood(x, z) + self.log_prior(z)
 
     def log_weights(self, x: Tensor, n_samples: int, generator: torch.Generator) -> Tensor:
         """``log p(x, z_k) - log q(z_k | x)`` for K draws, shape ``(K, B)`` in nats.
 
-        Arguments and errors as :meth:`draws`.
+        Arguments and errors as :meth:`draws`; NaN or an infinity in ``x`` is refused too.
         """
+        _check_finite("x", x)
         return self.draws(x, n_samples, generator).log_w()
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw n pairs from the model: ``x (n, D)`` and the ``z (n, d)`` they came from."""
+        check_count("n", n, at_least=0)
         z = self.sample_prior(n, generator)
         return self.likelihood.sample(self.decoder(self._next_to_data(z)), generator), z
 
@@ -179,6 +208,26 @@ class LatentModel(nn.Module, abc.ABC):
     def dtype(self) -> torch.dtype:
         """Type of the parameters."""
         return next(self.parameters()).dtype
+
+    # The type is an argument: asking the parameters for it costs as much as a small layer.
+    def _check_data(self, x: Tensor, dtype: torch.dtype) -> None:
+        if x.ndim != 2 or x.shape[1] != self.data_dim:
+            raise ValueError(
+                f"x must have shape (B, {self.data_dim}), got {tuple(x.shape)}: a single "
+                "datapoint is x[None]"
+            )
+        if x.dtype != dtype:
+            raise ValueError(f"x must hold {dtype} numbers, got {x.dtype}: call x.to({dtype})")
+
+    def _check_latents(self, z: Tensor, dtype: torch.dtype) -> None:
+        # The decoder of x needs the layer next to the data alone.
+        dims = (self.latent_dim, self._first_dim)
+        if z.ndim == 0 or z.shape[-1] not in dims or z.dtype != dtype:
+            which = "" if self.latent_dim == self._first_dim else " for both layers"
+            raise ValueError(
+                f"z must hold {dtype} numbers with {self.latent_dim} coordinates{which} on the "
+                f"last axis, got {z.dtype} of {tuple(z.shape)}"
+            )
 
     def _next_to_data(self, z: Tensor) -> Tensor:
         """The part of z that the decoder of x sees."""
@@ -191,9 +240,16 @@ def normal_network(n_in: int, hidden: Sequence[int], n_out: int, activation: str
 
 
 def check_n_samples(n_samples: int) -> None:
-    """Refuse a number of samples below 1."""
-    if n_samples < 1:
-        raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+    """Refuse what is no number of samples."""
+    check_count("n_samples", n_samples)
+
+
+def _check_finite(name: str, values: Tensor) -> None:
+    if not torch.isfinite(values).all():
+        raise ValueError(
+            f"{name} holds NaN or an infinity: data were read or scaled wrongly, or an earlier "
+            "computation has failed"
+        )
 
 
 def _check_settings(
@@ -206,17 +262,17 @@ def _check_settings(
     decoder: str,
 ) -> None:
     faults = []
-    if data_dim < 1 or latent_dim < 1 or not hidden or min(hidden) < 1:
+    if not hidden or not all(map(is_count, (data_dim, latent_dim, *hidden))):
         faults.append(
-            "data_dim, latent_dim and every hidden width must be at least 1, "
+            "data_dim, latent_dim and every hidden width must be at least 1 and whole, "
             f"got {data_dim}, {latent_dim} and {tuple(hidden)}"
         )
     if likelihood not in LIKELIHOODS:
         faults.append(f"likelihood must be one of {LIKELIHOODS}, got {likelihood!r}")
     if activation not in ACTIVATIONS:
         faults.append(f"activation must be one of {tuple(ACTIVATIONS)}, got {activation!r}")
-    if scale is not None and not scale > 0:
-        faults.append(f"scale must be positive, got {scale}")
+    if scale is not None and not 0 < scale < math.inf:
+        faults.append(f"scale must be positive and finite, got {scale}")
     if decoder not in DECODERS:
         faults.append(f"decoder must be one of {DECODERS}, got {decoder!r}")
     if decoder == "autoregressive" and likelihood != "bernoulli":

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from iwae_core.counts import is_count
 from iwae_core.models.model import LatentModel, check_n_samples, normal_network
 from iwae_core.models.networks import DiagonalNormal, standard_normal_log_prob
 from iwae_core.rng import standard_normal
@@ -71,9 +72,10 @@ class TwoLayerVae(LatentModel):
             scale=scale,
             decoder=decoder,
         )
-        if second < 1 or not second_hidden or min(second_hidden) < 1:
+        if not second_hidden or not all(map(is_count, (second, *second_hidden))):
             raise ValueError(
-                "the second layer and every width of second_hidden must be at least 1, "
+                "the second layer and every width of second_hidden must be at least 1 and "
+                "whole, "
                 f"got {second} and {tuple(second_hidden)}"
             )
         self.latent_dims = (first, second)

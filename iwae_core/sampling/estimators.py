@@ -227,7 +227,7 @@ def mean_and_error(terms: Tensor) -> tuple[Tensor, Tensor]:
     """Mean over axis 0 and its standard error; ``inf`` for one draw."""
     K = len(terms)
     mean = terms.mean(dim=0)
-    if K == 1:
+    if K == 1 or terms.numel() == 0:  # torch warns of the deviation of nothing
         return mean, torch.full_like(mean, math.inf)
     return mean, terms.std(dim=0) / math.sqrt(K)
 

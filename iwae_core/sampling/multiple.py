@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from iwae_core.counts import is_count
 from iwae_core.sampling import psis, weights
 from iwae_core.sampling.densities import Density
 from iwae_core.sampling.densities.base import Shape
@@ -153,7 +154,7 @@ def multiple_importance(f: Tensor, log_w: Tensor, counts: Sequence[int]) -> Esti
 
 def check_counts(counts: Sequence[int]) -> None:
     """Refuse counts that are not positive whole numbers."""
-    if len(counts) == 0 or any(n < 1 or n != int(n) for n in counts):
+    if len(counts) == 0 or not all(is_count(n) for n in counts):
         raise ValueError(f"every proposal needs a whole number of draws, got {tuple(counts)}")
 
 

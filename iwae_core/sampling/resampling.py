@@ -18,6 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from iwae_core.counts import check_count
 from iwae_core.sampling import weights
 from iwae_core.sampling.estimators import Estimate, check_f, self_normalized
 
@@ -76,12 +77,16 @@ def resample(z: Tensor, indices: Tensor) -> Tensor:
         Tensor of shape ``(n, *B)`` or ``(n, *B, d)``.
 
     Raises:
-        ValueError: If the batches differ or an index lies outside the draws.
+        ValueError: If the batches differ, or an index is not int64 or lies outside the draws.
     """
-    if indices.ndim == 0 or z.shape[1 : indices.ndim] != indices.shape[1:]:
+    if z.ndim == 0 or indices.ndim == 0 or z.shape[1 : indices.ndim] != indices.shape[1:]:
         raise ValueError(
             f"draws of shape {tuple(z.shape)} and indices of shape {tuple(indices.shape)} "
             "belong to different batches"
+        )
+    if indices.dtype != torch.int64:
+        raise ValueError(
+            f"indices must be int64, got {indices.dtype}: log weights in their place?"
         )
     if indices.numel() and not 0 <= indices.min() <= indices.max() < len(z):
         raise ValueError(f"indices must lie in [0, {len(z)}): do they belong to other draws?")
@@ -134,8 +139,7 @@ def resampled(
 def check_resampling(log_w: Tensor, n_draws: int) -> None:
     """Refuse impossible weights and a number of copies below one."""
     weights.check_log_w(log_w)
-    if n_draws < 1 or n_draws != int(n_draws):
-        raise ValueError(f"n_draws must be a whole number of at least 1, got {n_draws}")
+    check_count("n_draws", n_draws)
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

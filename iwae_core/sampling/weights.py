@@ -20,12 +20,7 @@ def check_log_w(log_w: Tensor) -> None:
         ValueError: If ``log_w`` has no sample axis or no sample, is not floating point, holds NaN
             or +inf, or if every weight of a column is zero.
     """
-    if log_w.ndim == 0 or log_w.shape[0] == 0:
-        raise ValueError(
-            f"log_w needs at least one sample on axis 0, got shape {tuple(log_w.shape)}"
-        )
-    if not log_w.is_floating_point():
-        raise ValueError(f"log_w must hold floating-point numbers, got {log_w.dtype}")
+    check_samples(log_w)
     if torch.isnan(log_w).any() or torch.isposinf(log_w).any():
         raise ValueError(
             "log_w holds NaN or +inf: a density is undefined or infinite at a sample, "
@@ -35,6 +30,20 @@ def check_log_w(log_w: Tensor) -> None:
         raise ValueError("every weight is zero: the proposal never visits the target's support")
 
 
+def check_samples(log_w: Tensor) -> None:
+    """Refuse a tensor without samples: the part of :func:`check_log_w` that reads no number.
+
+    Raises:
+        ValueError: If ``log_w`` has no sample axis or no sample, or is not floating point.
+    """
+    if log_w.ndim == 0 or log_w.shape[0] == 0:
+        raise ValueError(
+            f"log_w needs at least one sample on axis 0, got shape {tuple(log_w.shape)}"
+        )
+    if not log_w.is_floating_point():
+        raise ValueError(f"log_w must hold floating-point numbers, got {log_w.dtype}")
+
+
 def log_mean_exp(log_w: Tensor) -> Tensor:
     r"""Logarithm of the mean weight, :math:`\log \frac1K \sum_k w_k`.
 
@@ -42,11 +51,16 @@ def log_mean_exp(log_w: Tensor) -> Tensor:
         log_w: Log weights in nats, shape ``(K, *B)``.
 
     Returns:
-        Tensor of shape ``(*B,)`` in nats; ``-inf`` where every weight is zero.
+        Tensor of shape ``(*B,)`` in nats; ``-inf`` where every weight is zero, NaN where one
+        weight is: training calls this at every step and looks at the result.
+
+    Raises:
+        ValueError: See :func:`check_samples`.
 
     >>> round(log_mean_exp(torch.tensor([0.0, 2.0], dtype=torch.float64)).item(), 5)
     1.43378
     """
+    check_samples(log_w)
     return torch.logsumexp(log_w, dim=0) - math.log(log_w.shape[0])
 
 

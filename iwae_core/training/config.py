@@ -137,8 +137,10 @@ class TrainConfig:
             faults.append(f"adam_eps must lie in (0, 1), got {self.adam_eps}")
         if not 0 <= self.beta < math.inf:
             faults.append(f"beta must be finite and not negative, got {self.beta}")
-        if self.likelihood_scale is not None and not self.likelihood_scale > 0:
-            faults.append(f"likelihood_scale must be positive, got {self.likelihood_scale}")
+        if self.likelihood_scale is not None and not 0 < self.likelihood_scale < math.inf:
+            faults.append(
+                f"likelihood_scale must be positive and finite, got {self.likelihood_scale}"
+            )
         if not 0 <= self.seed < 2**63:
             faults.append(f"seed must lie in [0, 2**63), got {self.seed}")
         return faults
@@ -182,11 +184,15 @@ class TrainConfig:
         """The same run with some live fields changed.
 
         Raises:
-            ValueError: If a field is unknown or cannot change while a run goes on.
+            ValueError: If a field is unknown or cannot change while a run goes on, or its value is
+                refused.
         """
         for name in changes:
             check_known(name, LIVE_FIELDS, "live field")
-        return dataclasses.replace(self, **changes)
+        try:
+            return dataclasses.replace(self, **changes)
+        except TypeError as fault:
+            raise ValueError(f"a setting has a value of the wrong type: {fault}") from fault
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

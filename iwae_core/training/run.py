@@ -17,6 +17,7 @@ from torch import Tensor
 
 from iwae_core import datasets
 from iwae_core.bounds.objectives import make_objective
+from iwae_core.counts import is_count
 from iwae_core.datasets import Dataset, binarize
 from iwae_core.rng import stream
 from iwae_core.sampling.weights import ess
@@ -78,8 +79,8 @@ def advance(
     Raises:
         ValueError: If ``n_steps`` is negative, a change is refused, or the run cannot be captured.
     """
-    if n_steps < 0:
-        raise ValueError(f"n_steps must not be negative, got {n_steps}")
+    if not is_count(n_steps, 0):
+        raise ValueError(f"n_steps must not be negative, got {n_steps}: a whole number?")
     if changes:
         config = state.config.with_changes(**changes)
         # What ended a run's patience was another setting: it gets the whole of it again.

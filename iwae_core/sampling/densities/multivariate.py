@@ -114,8 +114,14 @@ class Gaussian(Multivariate):
     cov: Matrix
 
     def __post_init__(self) -> None:
-        loc = tuple(float(value) for value in self.loc)
-        cov = tuple(tuple(float(value) for value in row) for row in self.cov)
+        try:
+            loc = tuple(float(value) for value in self.loc)
+            cov = tuple(tuple(float(value) for value in row) for row in self.cov)
+        except TypeError as fault:
+            raise ValueError(
+                f"loc must hold d numbers and cov d rows of d numbers, got {self.loc} and "
+                f"{self.cov}: a variance in place of the matrix?"
+            ) from fault
         object.__setattr__(self, "loc", loc)
         object.__setattr__(self, "cov", cov)
         if not loc or len(cov) != len(loc) or any(len(row) != len(loc) for row in cov):
