@@ -46,13 +46,18 @@ class Client:
         if slider is not None:
             state = message.rerun_script.widget_states.widgets.add()
             state.id = slider.id
-            state.double_array_value.data.append(value)
+            if slider.options:  # a slider over named stops answers with a stop's name
+                state.string_array_value.data.append(slider.options[round(value)])
+            else:
+                state.double_array_value.data.append(value)
         begin = time.perf_counter()
         await self.socket.send(message.SerializeToString())
         while True:
             answer = ForwardMsg()
             answer.ParseFromString(await self.socket.recv())
             kind = answer.WhichOneof("type")
+            if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "exception":
+                raise SystemExit(f"the page failed: {answer.delta.new_element.exception.message}")
             if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "slider":
                 self.sliders[answer.delta.new_element.slider.id] = answer.delta.new_element.slider
             if kind == "script_finished":
