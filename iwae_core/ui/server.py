@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from iwae_core import __version__
 from iwae_core.runtime import executor
-from iwae_core.ui import static, warmup
+from iwae_core.ui import sockets, static, warmup
 
 # The options the app relies on; a test compares this report with .streamlit/config.toml.
 OPTIONS = (
@@ -100,6 +100,7 @@ def middleware() -> list[Middleware]:
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Answer once pages can be drawn, warm the workers then, and leave nothing behind."""
     await asyncio.to_thread(warmup.import_modules)
+    sockets.send_at_once()
     warming = warmup.start(
         lambda: static.asset("plotly.min.js"),
         lambda: executor.warm(executor.shared()),
