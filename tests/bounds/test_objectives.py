@@ -112,3 +112,10 @@ def test_objectives_are_found_by_name_and_unknown_names_get_a_hint():
     assert make_objective("miwae", 4.0) == Miwae(4)
     with pytest.raises(ValueError, match="did you mean 'ciwae'"):
         make_objective("ciwa")
+
+
+@given(log_w=log_weights, objective=st.sampled_from([elbo, iwae]))
+def test_shares_known_in_closed_form_are_the_gradient(log_w, objective):
+    leaf = log_w.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(objective(leaf).sum(), leaf)
+    torch.testing.assert_close(sample_shares(objective, log_w), gradient)
