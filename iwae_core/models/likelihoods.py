@@ -21,6 +21,8 @@ _LOG_2PI = math.log(2 * math.pi)
 # The logarithm of a product of numbers in [1/2, 1] replaces the sum of their logarithms; 112
 # factors (784 = 7 * 112) keep it above 2**-112, inside float32's normal numbers.
 _FACTORS = 112
+# One product of h with W^T (x - 1/2) costs as much as about eight passes over one sample's logits.
+_FEW_SAMPLES = 8
 
 
 def _sum_log_sigmoid_abs(magnitude: Tensor) -> Tensor:
@@ -38,8 +40,9 @@ class _BernoulliFromHidden(torch.autograd.Function):
     r"""log p(x | h) for logits ``l = h W^T + b``, with a gradient that stores only the logits.
 
     :math:`x l - \mathrm{softplus}(l) = (x - \tfrac12) l - \tfrac12 |l| + \log\sigma(|l|)`.
-    The first term, summed over pixels, is a product of h with ``W^T (x - 1/2)``: it never needs
-    the logits. The second and third never overflow. The derivative by l is ``x - sigmoid(l)``.
+    The first term, summed over pixels, is a product of h with ``W^T (x - 1/2)``, which for many
+    samples is cheaper than a pass over the logits. The second and third never overflow. The
+    derivative by l is ``x - sigmoid(l)``.
     """
 
     @staticmethod
@@ -47,7 +50,8 @@ class _BernoulliFromHidden(torch.autograd.Function):
         K, B, H = h.shape
         logits = torch.addmm(bias, h.reshape(K * B, H), weight.t())
         ctx.save_for_backward(h, weight, x, logits)
-        return _bernoulli_log_prob(h, weight, bias, x, logits.abs())
+        linear = _linear_term(h, weight, bias, x, logits)
+        return _bernoulli_log_prob(linear, logits.abs())
 
     @staticmethod
     @once_differentiable
@@ -65,15 +69,19 @@ class _BernoulliFromHidden(torch.autograd.Function):
         return grad_h, grad_weight, grad_bias, None
 
 
-def _bernoulli_log_prob(
-    h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, magnitude: Tensor
-) -> Tensor:
-    """Shape (K, B) from |logits| of shape (K * B, D), which are overwritten."""
+def _linear_term(h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, logits: Tensor) -> Tensor:
+    """Sum over pixels of (x - 1/2) l, shape (K, B)."""
     K, B, _ = h.shape
     centred = x - 0.5
-    linear = (h * (centred @ weight)).sum(dim=-1) + centred @ bias
-    half_norm = 0.5 * magnitude.sum(dim=-1).view(K, B)
-    return linear - half_norm + _sum_log_sigmoid_abs(magnitude).view(K, B)
+    if K <= _FEW_SAMPLES:
+        return (logits.view(K, B, -1) * centred).sum(dim=-1)
+    return (h * (centred @ weight)).sum(dim=-1) + centred @ bias
+
+
+def _bernoulli_log_prob(linear: Tensor, magnitude: Tensor) -> Tensor:
+    """Shape (K, B) from |logits| of shape (K * B, D), which are overwritten."""
+    half_norm = 0.5 * magnitude.sum(dim=-1)
+    return linear + (_sum_log_sigmoid_abs(magnitude) - half_norm).view_as(linear)
 
 
 class Bernoulli(nn.Module):
@@ -103,7 +111,8 @@ class Bernoulli(nn.Module):
             return _BernoulliFromHidden.apply(h, weight, bias, x)  # type: ignore[no-untyped-call]
         K, B, H = h.shape
         logits = torch.addmm(bias, h.reshape(K * B, H), weight.t())
-        return _bernoulli_log_prob(h, weight, bias, x, logits.abs_())
+        linear = _linear_term(h, weight, bias, x, logits)
+        return _bernoulli_log_prob(linear, logits.abs_())
 
     def mean(self, h: Tensor) -> Tensor:
         """Expected data, ``(*, H) -> (*, D)``, in [0, 1]."""

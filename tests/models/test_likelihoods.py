@@ -26,12 +26,16 @@ def plain(layer, x, h):
     return (x * logits - torch.nn.functional.softplus(logits)).sum(-1)
 
 
-@given(data_dim=st.sampled_from([1, 7, 111, 112, 113, 250]), spread=st.sampled_from([0.1, 1, 30]))
-def test_bernoulli_equals_the_plain_formula_and_its_gradient(data_dim, spread):
+@given(
+    data_dim=st.sampled_from([1, 7, 111, 112, 113, 250]),
+    spread=st.sampled_from([0.1, 1, 30]),
+    K=st.sampled_from([1, 3, 8, 9, 20]),
+)
+def test_bernoulli_equals_the_plain_formula_and_its_gradient(data_dim, spread, K):
     layer = bernoulli(4, data_dim, spread)
-    h = standard_normal((3, 2, 4), make_generator(1), torch.float64).requires_grad_()
+    h = standard_normal((K, 2, 4), make_generator(1), torch.float64).requires_grad_()
     x = torch.bernoulli(torch.full((2, data_dim), 0.4).double(), generator=make_generator(2))
-    share = standard_normal((3, 2), make_generator(3), torch.float64)
+    share = standard_normal((K, 2), make_generator(3), torch.float64)
     expected = plain(layer, x, h)
     found = layer.log_prob(x, h)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-9)
@@ -43,7 +47,8 @@ def test_bernoulli_equals_the_plain_formula_and_its_gradient(data_dim, spread):
         torch.autograd.grad((share * expected).sum(), leaves),
         strict=True,
     ):
-        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
+        # torch's softplus is cut at 20, which costs the reference exp(-20) a pixel.
+        torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=2e-7)
 
 
 @pytest.mark.parametrize("logit", [20.0, -20.0, 200.0, -3000.0])
