@@ -133,6 +133,8 @@ class TrainConfig:
             faults.append(f"rate_stretch must be positive and finite, got {self.rate_stretch}")
         if not 0 < self.learning_rate < 1:
             faults.append(f"learning_rate must lie in (0, 1), got {self.learning_rate}")
+        if self.objective_setting is not None and math.isnan(self.objective_setting):
+            faults.append("objective_setting must be None or a number, got nan")
         if not 0 < self.adam_eps < 1:
             faults.append(f"adam_eps must lie in (0, 1), got {self.adam_eps}")
         if not 0 <= self.beta < math.inf:

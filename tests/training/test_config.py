@@ -41,6 +41,7 @@ def test_all_faults_are_named_at_once():
         ({"objective": "miwae", "objective_setting": 3.0, "n_samples": 4}, "divide"),
         ({"objective": "iwae", "estimator": "closed_form_kl"}, "goes with objective elbo"),
         ({"objective": "ciwae", "objective_setting": 1.5}, "beta must lie"),
+        ({"objective_setting": float("nan")}, "objective_setting must be None or a number"),
         ({"n_samples": 2.5}, "whole number"),
         ({"n_samples": True}, "whole number"),
         ({"seed": -1}, "seed"),
