@@ -2,27 +2,34 @@
 
 A new target, family of proposals or integrand is one new entry here; a named problem of
 ``sampling.problems`` becomes a scene by itself as soon as it can be put together from them.
+
+A target drawn by hand has no entry: its name is :data:`DRAWN` and the string of the drawing
+(:mod:`iwae_core.sampling.densities.drawn`), so one word in an address still says everything.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from iwae_core.evaluation.studies.scene import Scene
+from iwae_core.names import check_known
 from iwae_core.sampling.densities import (
+    Exponential,
     Laplace,
     Mixture,
     Normal,
     Scaled,
     StudentT,
     Tail,
+    Truncated,
     Uniform,
     Univariate,
+    drawn,
 )
 from iwae_core.sampling.divergences import expectation
 from iwae_core.sampling.integrands import Exceeds, Integrand, Power, Tails, Tilt
@@ -47,7 +54,14 @@ TARGETS: dict[str, Named[Univariate]] = {
         "Normal with a far bump", Mixture((Normal(0.0, 1.0), Normal(5.0, 0.5)), (0.9, 0.1))
     ),
     "unnormalized": Named("3 times Normal(1, 1)", Scaled(Normal(1.0, 1.0), math.log(3))),
+    "half_normal": Named("Normal(0, 1), cut below 0", Truncated(Normal(0.0, 1.0), low=0.0)),
+    "near_normal": Named("Normal(0.5, 1)", Normal(0.5, 1.0)),
+    "laplace": Named("Laplace(1, 1)", Laplace(1.0, 1.0)),
+    "uniform": Named("Uniform(\N{MINUS SIGN}1, 2)", Uniform(-1.0, 2.0)),
+    "exponential": Named("Exponential(1)", Exponential(0.0, 1.0)),
 }
+
+DRAWN = "drawn."  # and the string of the drawing
 
 SAFE = Normal(0.0, 4.0)  # the wide part of a defensive mixture
 SAFE_SHARE = 0.2
@@ -100,6 +114,22 @@ class Centered(Integrand):
         return torch.log(torch.abs(self(z)))
 
 
+def find_target(name: str) -> Named[Univariate]:
+    """The target of this name, or the one drawn in it.
+
+    Raises:
+        ValueError: If the name is unknown, or the drawing is broken.
+
+    >>> find_target("normal").made
+    Normal(loc=1.0, scale=1.0)
+    >>> find_target("drawn.A_A").made.variance
+    6.0
+    """
+    if name.startswith(DRAWN):
+        return Named("Your drawing", drawn.from_code(name.removeprefix(DRAWN)))
+    return TARGETS[check_known(name, TARGETS, "target")]
+
+
 @cache
 def scenes() -> dict[str, Scene]:
     """Every named problem that the choices above can express, in teaching order."""
@@ -115,7 +145,7 @@ def scenes() -> dict[str, Scene]:
     return found
 
 
-@cache
+@lru_cache(maxsize=256)  # drawings have no end
 def has_answer(target: str, integrand: str) -> bool:
     """Whether the mean of the integrand exists under the target.
 
@@ -123,7 +153,7 @@ def has_answer(target: str, integrand: str) -> bool:
     False
     """
     try:
-        expectation(TARGETS[target].made, INTEGRANDS[integrand].made)
+        expectation(find_target(target).made, INTEGRANDS[integrand].made)
     except ValueError:
         return False
     return True

@@ -28,6 +28,8 @@ from iwae_core.sampling.divergences import log_second_moment
 from iwae_core.sampling.problems import Problem, make_problem
 
 N_REPEATS = 12  # the same run with other noise
+N_GHOSTS = 200  # as many, when asked for
+COVERED = 1.96  # standard errors on each side that should hold the truth in 95 % of runs
 N_STOPS = 100  # numbers of draws at which the running estimate is kept
 N_GRID = 401  # points at which densities are evaluated
 
@@ -54,7 +56,7 @@ class WeightingConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        check_known(self.target, choices.TARGETS, "target")
+        choices.find_target(self.target)
         check_known(self.family, choices.FAMILIES, "family")
         check_known(self.integrand, choices.INTEGRANDS, "integrand")
         check_known(self.estimator, ESTIMATORS, "estimator")
@@ -91,6 +93,30 @@ class WeightingReport:
     f: Array  # integrand at the grid, (G,)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GhostReport:
+    """The same run N_GHOSTS times with other noise, and how far runs should spread."""
+
+    n: Array  # numbers of draws, (C,)
+    running: Array  # estimates from the first n draws, (C, N_GHOSTS)
+    final: Array  # estimates from all K draws, (N_GHOSTS,)
+    std_error: Array  # as each run reports it for `final`, (N_GHOSTS,)
+    covered: float  # share of runs whose estimate +- COVERED reported errors holds `limit`
+    mean: float  # of `final`
+    spread: float  # standard deviation of `final`
+    true_std: float  # exact standard deviation of `final`, for many draws if self-normalized
+    limit: float  # what the estimates tend to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceReport:
+    """Exact variance of one term: of w f under q, and of f under p itself."""
+
+    under_q: float  # inf where it diverges
+    under_p: float  # of f under the normalized target
+    ratio: float  # under_q / under_p; below 1 the proposal beats the target; NaN if both inf
+
+
 @lru_cache(maxsize=256)
 def problem(
     target: str, family: str, loc: float, scale: float, df: float, integrand: str
@@ -101,7 +127,7 @@ def problem(
         ValueError: If a name is unknown, a number is out of range or the answer does not exist.
     """
     return make_problem(
-        choices.TARGETS[check_known(target, choices.TARGETS, "target")].made,
+        choices.find_target(target).made,
         choices.FAMILIES[check_known(family, choices.FAMILIES, "family")].made(loc, scale, df),
         choices.INTEGRANDS[check_known(integrand, choices.INTEGRANDS, "integrand")].made,
     )
@@ -150,6 +176,50 @@ def run(config: WeightingConfig) -> WeightingReport:
         q=asked.proposal.log_prob(grid).exp().numpy(),
         f=asked.f(grid).numpy(),
     )
+
+
+def ghosts(config: WeightingConfig) -> GhostReport:
+    """Repeat the run with other noise; the first N_REPEATS are not those of :func:`run`.
+
+    Raises:
+        ValueError: As :func:`problem`.
+    """
+    c = config
+    asked = problem(c.target, c.family, c.loc, c.scale, c.df, c.integrand)
+    z = asked.draw((c.n_samples, N_GHOSTS), stream(c.seed, "ghosts"), torch.float64)
+    n = np.unique(np.geomspace(1, c.n_samples, N_STOPS).round().astype(int))
+    running, error = _running(asked, z, c.estimator, n)
+    plain = c.estimator == "importance"
+    limit = asked.exact * math.exp(asked.target.log_normalizer) if plain else asked.exact
+    std = asked.std_of_term if plain else _std_of_ratio(asked)
+    return GhostReport(
+        n=n.astype(float),
+        running=running,
+        final=running[-1],
+        std_error=error[-1],
+        covered=float(np.mean(np.abs(running[-1] - limit) <= COVERED * error[-1])),
+        mean=float(running[-1].mean()),
+        spread=float(running[-1].std(ddof=1)),
+        true_std=std / math.sqrt(c.n_samples),
+        limit=limit,
+    )
+
+
+def variances(config: WeightingConfig) -> VarianceReport:
+    """Is this proposal better than sampling the target itself? Exact, for the chosen average.
+
+    Raises:
+        ValueError: As :func:`problem`.
+    """
+    c = config
+    asked = problem(c.target, c.family, c.loc, c.scale, c.df, c.integrand)
+    std_q = asked.std_of_term if c.estimator == "importance" else _std_of_ratio(asked)
+    under_q, under_p = std_q**2, _std_under_target(asked) ** 2
+    if under_p == 0 or (math.isinf(under_p) and math.isinf(under_q)):
+        ratio = math.nan if under_q == under_p else math.inf
+    else:
+        ratio = under_q / under_p
+    return VarianceReport(under_q=under_q, under_p=under_p, ratio=ratio)
 
 
 def _running(

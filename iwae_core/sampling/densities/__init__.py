@@ -1,4 +1,7 @@
-"""Densities to sample from and to aim at; one import place for all of them."""
+"""Densities to sample from and to aim at; one import place for all of them.
+
+:mod:`.drawn` makes one from heights that a hand has drawn.
+"""
 
 from iwae_core.sampling.densities.base import Density, Tail, Univariate
 from iwae_core.sampling.densities.combined import Mixture, defensive_mixture

@@ -86,6 +86,68 @@ def test_the_optimal_proposal_answers_with_every_single_draw():
     np.testing.assert_allclose(report.repeats, math.exp(0.5), rtol=1e-12)
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_ghosts_spread_as_the_exact_deviation_says_and_cover_the_truth(estimator):
+    # Spread of 200 runs: known to 5 %, 5 sigma is 25 %. Coverage 95 %: sd 1.5 %, 5 sigma 7.7 %.
+    config = WeightingConfig(loc=0.7, n_samples=400, estimator=estimator)
+    report = weighting.ghosts(config)
+    assert report.running.shape == (len(report.n), 200)
+    assert report.spread == pytest.approx(report.true_std, rel=0.25)
+    assert abs(report.mean - 1.0) <= 5 * report.true_std / math.sqrt(200) + 2 / 400
+    assert report.covered == pytest.approx(0.95, abs=0.077)
+    one = weighting.problem("normal", "normal", 0.7, 1.5, 3.0, "z")
+    z = one.draw((400, 200), stream(1, "ghosts"), torch.float64)
+    exact = ESTIMATORS[estimator](one.f(z), one.log_weights(z))
+    np.testing.assert_allclose(report.final, exact.value, rtol=1e-9)
+    np.testing.assert_allclose(report.std_error, exact.std_error, rtol=1e-6)
+
+
+def test_ghosts_of_a_missed_mode_agree_with_each_other_and_not_with_the_truth():
+    report = weighting.ghosts(WeightingConfig(**dict(SCENES["missed_mode"].settings)))
+    assert report.covered < 0.05
+    assert report.true_std > 100 * report.spread
+
+
+def test_variances_are_those_of_the_closed_form():
+    # p = N(1, 1), f = z: under p 1. Under q = N(0.5, s): E[w^2 z^2] - 1 with
+    # p^2 / q = E_q[w^2] N(z; m, v), v = 1 / (2 - 1 / s^2), m = v (2 - 0.5 / s^2).
+    s = 1.5
+    v = 1 / (2 - 1 / s**2)
+    m = v * (2 - 0.5 / s**2)
+    moment = s**2 / math.sqrt(2 * s**2 - 1) * math.exp(0.25 / (2 * s**2 - 1))
+    report = weighting.variances(WeightingConfig())
+    assert report.under_q == pytest.approx(moment * (m**2 + v) - 1, rel=1e-9)
+    assert report.under_p == pytest.approx(1.0)
+    assert report.ratio == pytest.approx(report.under_q)
+    narrow = weighting.variances(WeightingConfig(scale=0.5))
+    assert narrow.under_q == narrow.ratio == math.inf
+    heavy = WeightingConfig(target="student_t", integrand="z_squared")  # no fourth moment
+    assert weighting.variances(heavy).under_p == math.inf
+    assert math.isnan(weighting.variances(heavy).ratio)
+    same = WeightingConfig(loc=1.0, scale=1.0, integrand="z_squared")
+    assert weighting.variances(same).ratio == pytest.approx(1.0)
+
+
+def test_a_drawing_is_a_target_like_any_other():
+    # A tent on [-6, 6] is symmetric: mean 0, variance 6; q covers it.
+    config = WeightingConfig(target="drawn.A_A", loc=0.3, scale=4.0, integrand="z_squared")
+    report = run(config)
+    assert report.exact == pytest.approx(6.0)
+    ghosts = weighting.ghosts(config)
+    assert abs(ghosts.mean - 6.0) <= 5 * ghosts.true_std / math.sqrt(200)
+    assert choices.has_answer("drawn.A_A", "exp_z")
+    with pytest.raises(ValueError, match="every height is zero"):
+        WeightingConfig(target="drawn.AAA")
+
+
+@pytest.mark.parametrize("name", choices.TARGETS)
+def test_every_target_runs_under_every_family(name):
+    for family in choices.FAMILIES:
+        report = run(WeightingConfig(target=name, family=family, loc=1.0, scale=2.0))
+        assert math.isfinite(report.exact)
+        assert report.p.max() > 0
+
+
 def test_one_draw_has_an_estimate_and_an_infinite_error():
     report = run(WeightingConfig(n_samples=1))
     assert report.std_error == report.running_error[0] == math.inf
