@@ -173,14 +173,14 @@ def log_weights(config: TightnessConfig) -> Tensor:
 def run(config: TightnessConfig) -> TightnessReport:
     """Work out the bound for K = 1, 2, 4 .. 1024."""
     K_all = [2**power for power in range(MAX_SAMPLES.bit_length())]
-    log_w, log_marginal = log_weights(config), _log_marginal()
+    log_w, log_marginal = log_weights(config), exact_log_marginal()
     q = make_q(config.shift, config.scale, config.correlated)
-    variance = _relative_variance(q)
+    variance = relative_variance(q)
     bound, std_error, bands, elbo_bands = [], [], [], []
     for K in K_all:
         groups = _groups(log_w, K)
         single = iwae(groups)
-        mean, error = _mean(single, log_marginal, variance / K)
+        mean, error = mean_of_runs(single, log_marginal, variance / K)
         bound.append(mean)
         std_error.append(error)
         bands.append(np.quantile(single.numpy(), BAND))
@@ -218,11 +218,11 @@ def runs_at(config: TightnessConfig, n_samples: int) -> RunsReport:
     K = n_samples
     if not 1 <= K <= MAX_SAMPLES:
         raise ValueError(f"n_samples must lie in 1..{MAX_SAMPLES}, got {K}")
-    log_marginal = _log_marginal()
+    log_marginal = exact_log_marginal()
     q = make_q(config.shift, config.scale, config.correlated)
-    variance = _relative_variance(q)
+    variance = relative_variance(q)
     single = iwae(_groups(log_weights(config), K))
-    mean, error = _mean(single, log_marginal, variance / K)
+    mean, error = mean_of_runs(single, log_marginal, variance / K)
     # Rounding must not count a run that equals log p(x) as one that passes it.
     above = single > log_marginal + 1e-12 * abs(log_marginal)
     low, high = np.quantile(single.numpy(), [0.001, 0.999])
@@ -248,20 +248,27 @@ def _groups(log_w: Tensor, K: int) -> Tensor:
     return log_w[: n_groups * K].reshape(K, n_groups)
 
 
-def _mean(single: Tensor, log_marginal: float, variance: float) -> tuple[float, float]:
-    """Mean of the runs and its standard error; ``variance`` is that of a run's mean weight."""
+def mean_of_runs(single: Tensor, log_marginal: float, variance: float) -> tuple[float, float]:
+    """Mean of single runs ``(R,)`` and its standard error, steadied where that helps.
+
+    Args:
+        single: Bounds, one per run, nats.
+        log_marginal: Exact log p(x).
+        variance: Of a run's mean weight over p(x); below one the control variate is used.
+    """
     if variance < 1:
         single = single - torch.expm1(single - log_marginal)
     return single.mean().item(), single.std().item() / math.sqrt(len(single))
 
 
-def _log_marginal() -> float:
+def exact_log_marginal() -> float:
+    """The oracle's exact log p(x), in nats."""
     model, x = oracle()
     return model.log_marginal(x).item()
 
 
-def _relative_variance(q: Gaussian) -> float:
-    """``Var(w) / p(x)^2`` = E_q[(posterior / q)^2] - 1."""
+def relative_variance(q: Gaussian) -> float:
+    """``Var(w) / p(x)^2`` = E_q[(posterior / q)^2] - 1; inf where it does not exist."""
     log_moment = log_chi_square_moment(posterior(), q)
     return max(math.expm1(log_moment), 0.0) if log_moment < 709 else math.inf
 

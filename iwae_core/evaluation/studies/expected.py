@@ -1,0 +1,195 @@
+r"""Expectations over K independent importance weights, by quadrature instead of draws.
+
+A ratio with the sum S of K weights in its denominator seems to need K integrals. With
+
+.. math:: S^{-m} = \frac1{(m-1)!} \int_0^\infty t^{m-1} e^{-tS}\,dt
+
+it needs two: the expectation of :math:`e^{-tS}` factorizes into that of one weight,
+:math:`\varphi(t) = E[e^{-tw}]`. So the share of the gradient that a sample with weight w has on
+average, the mean of a gradient estimator and its variance are exact for every K, with no noise
+that would hide how they fall with K. (:mod:`iwae_core.bounds.exact` does the same for the
+bound itself.)
+
+In u = log t every integrand is smooth, and the trapezoidal rule errs by about exp(-pi^2 / step).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from iwae_core.bounds.exact import expected_bound
+from iwae_core.evaluation.studies.tightness import make_q, oracle, posterior
+
+_STEP = 0.25  # of u: exp(-pi^2 / 0.25) is 7e-18
+_DIES_BELOW = 38.0  # nats
+_DIES_ABOVE = 4.0
+_NEGLIGIBLE = 1e-18  # probability of a node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Law:
+    """What one log weight may be: nodes of a quadrature rule over q, and their probabilities.
+
+    Attributes:
+        log_w: Log weights at the nodes, nats, ``(n,)`` float64.
+        probability: Their probabilities, ``(n,)``, summing to one.
+    """
+
+    log_w: Tensor
+    probability: Tensor
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Expectation of what has ``values`` ``(n, *)`` at the nodes."""
+        return torch.tensordot(self.probability, values, dims=1)
+
+    def bound(self, n_samples: Sequence[int]) -> Tensor:
+        """Exact L_K in nats, ``(len(n_samples),)``."""
+        return expected_bound(self.log_w, self.probability, n_samples)
+
+
+@lru_cache(maxsize=8)
+def normal_nodes(dim: int, step: float = 0.2) -> tuple[Tensor, Tensor]:
+    """Trapezoidal rule for N(0, I): points ``(n, dim)`` and probabilities ``(n,)``, float64.
+
+    Args:
+        dim: 1 or 2 coordinates.
+        step: Distance of neighbors. The rule is good for functions that are smooth on this scale.
+    """
+    reach = math.ceil(8.9 / step)
+    axis = step * torch.arange(-reach, reach + 1, dtype=torch.float64)
+    points = torch.cartesian_prod(*[axis] * dim).reshape(-1, dim)
+    p = torch.exp(-0.5 * points.square().sum(dim=-1))
+    p = p / p.sum()
+    kept = p > _NEGLIGIBLE
+    return points[kept], p[kept] / p[kept].sum()
+
+
+@lru_cache(maxsize=8)
+def oracle_law(shift: float, scale: float, correlated: bool, step: float = 0.2) -> Law:
+    """The weights of the oracle in ``tightness`` under its q; arguments as ``make_q``."""
+    (model, x), q = oracle(), make_q(shift, scale, correlated)
+    eps, probability = normal_nodes(2, step)
+    z = q.from_noise(eps)
+    return Law(model.log_joint(x, z[:, None, :])[:, 0] - q.log_prob(z), probability)
+
+
+@lru_cache(maxsize=8)
+def exact_draw_law(shift: float, scale: float, correlated: bool, step: float = 0.2) -> Law:
+    """As :func:`oracle_law`, for a draw from the exact posterior, weighed against q."""
+    (model, x), q, p = oracle(), make_q(shift, scale, correlated), posterior()
+    eps, probability = normal_nodes(2, step)
+    z = p.from_noise(eps)
+    return Law(model.log_joint(x, z[:, None, :])[:, 0] - q.log_prob(z), probability)
+
+
+def expected_share(law: Law, log_w: Tensor, n_samples: int) -> Tensor:
+    r"""How much more than 1 / K a sample's normalized weight is on average, given its weight.
+
+    .. math:: \rho_K(w) = E\Bigl[\frac{K w}{w + w_2 + \dots + w_K}\Bigr]
+              = K \int_0^\infty w\, e^{-tw} \varphi(t)^{K-1}\,dt.
+
+    Times q it is the density of one draw resampled from K (Cremer et al., 2017); at K = 1 it is
+    one, for K to infinity it is ``w / E[w]``.
+
+    Args:
+        law: Of the other weights.
+        log_w: Log weights to ask for, shape ``(n,)``, nats.
+        n_samples: K.
+
+    Returns:
+        Tensor of shape ``(n,)``; its mean under ``law`` is one.
+    """
+    K = n_samples
+    if K == 1:
+        return torch.ones_like(log_w)
+    top = law.log_w.max()
+    u = _line(torch.cat([law.log_w, log_w]) - top, K)
+    others = _phi(law.log_w - top, law.probability, u) ** (K - 1)
+    parts = []
+    for rows in (log_w - top).split(max(1, (1 << 20) // len(u))):
+        v = rows.unsqueeze(1) + u
+        parts.append(torch.exp(v - torch.exp(v)) @ others)
+    return K * _STEP * torch.cat(parts)
+
+
+def share_moments(
+    law: Law, h: Tensor, n_samples: Sequence[int], power: int = 1
+) -> tuple[Tensor, Tensor]:
+    r"""Exact mean and variance of :math:`\sum_k c_k^a h(z_k)` with normalized weights c.
+
+    Args:
+        law: Of one weight.
+        h: Values at the law's nodes, shape ``(n, P)``: P quantities at once.
+        n_samples: Values of K.
+        power: a, 1 or 2.
+
+    Returns:
+        Mean and variance, each of shape ``(len(n_samples), P)``.
+    """
+    a, p = power, law.probability
+    log_w = law.log_w - law.log_w.max()
+    u = _line(log_w, max(n_samples))
+    phi, first, second = [], [], []
+    for rows in u.split(max(1, (1 << 20) // len(log_w))):
+        tw = torch.exp(rows.unsqueeze(1) + log_w)
+        decay = torch.exp(-tw)
+        phi.append(decay @ p)
+        decay *= tw**a
+        first.append(decay @ (p.unsqueeze(1) * h))
+        decay *= tw**a
+        second.append(decay @ (p.unsqueeze(1) * h.square()))
+    phi_, first_, second_ = torch.cat(phi).unsqueeze(1), torch.cat(first), torch.cat(second)
+    means, variances = [], []
+    for K in n_samples:
+        if K == 1:
+            mean, square = law.mean(h), law.mean(h.square())
+        else:
+            others = phi_ ** (K - 2)
+            mean = K * _STEP / math.factorial(a - 1) * (first_ * others * phi_).sum(dim=0)
+            pairs = second_ * phi_ + (K - 1) * first_.square()
+            square = K * _STEP / math.factorial(2 * a - 1) * (pairs * others).sum(dim=0)
+        means.append(mean)
+        variances.append((square - mean.square()).clamp(min=0))
+    return torch.stack(means), torch.stack(variances)
+
+
+def expected_upper_bound(law: Law, exact: Law, n_samples: Sequence[int]) -> Tensor:
+    """Expectation of :func:`iwae_core.bounds.upper.exact_draw_upper_bound` for several K.
+
+    Args:
+        law: Of the weight of a draw from q.
+        exact: Of the weight of a draw from the exact posterior.
+        n_samples: Values of K; one weight is from ``exact``, K - 1 are from ``law``.
+
+    Returns:
+        Tensor of shape ``(len(n_samples),)``, nats.
+    """
+    both = torch.cat([law.log_w, exact.log_w])
+    top = both.max()
+    u = _line(both - top, max(n_samples))
+    first = _phi(exact.log_w - top, exact.probability, u).unsqueeze(1)
+    others = _phi(law.log_w - top, law.probability, u).unsqueeze(1)
+    K = torch.tensor(n_samples, dtype=torch.float64)
+    integrand = torch.exp(-torch.exp(u)).unsqueeze(1) - first * others ** (K - 1)
+    bound = top + _STEP * integrand.sum(dim=0) - K.log()
+    return torch.where(K == 1, exact.mean(exact.log_w), bound)
+
+
+def _line(log_w: Tensor, n_samples: int) -> Tensor:
+    """Nodes of u for weights of which the largest is one."""
+    lowest = -_DIES_BELOW - math.log(n_samples)
+    return torch.arange(lowest, _DIES_ABOVE - log_w.min().item(), _STEP, dtype=torch.float64)
+
+
+def _phi(log_w: Tensor, probability: Tensor, u: Tensor) -> Tensor:
+    """E[exp(-t w)] at t = exp(u)."""
+    return torch.cat(
+        [
+            torch.exp(-torch.exp(rows.unsqueeze(1) + log_w)) @ probability
+            for rows in u.split(max(1, (1 << 20) // len(log_w)))
+        ]
+    )
