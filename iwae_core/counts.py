@@ -1,6 +1,7 @@
 """Whole numbers that people pass: how many samples, rows, steps, and the shapes made of them."""
 
 import numbers
+import operator
 from collections.abc import Sequence
 
 
@@ -10,8 +11,9 @@ def is_count(value: object, at_least: int = 1) -> bool:
     >>> is_count(1), is_count(0), is_count(1.5), is_count(True)
     (True, False, False, False)
     """
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return whole and int(value) >= at_least  # type: ignore[call-overload]
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        return False
+    return operator.index(value) >= at_least
 
 
 def check_count(name: str, value: object, at_least: int = 1) -> None:

@@ -94,7 +94,7 @@ def test_the_judge_tells_our_refusals_from_those_of_the_libraries():
             lambda: objectives.make_objective("iwea"),
             "unknown objective 'iwea'; did you mean 'iwae'",
         ),
-        (lambda: datasets.find("mnits"), "unknown data set 'mnits': did you mean 'mnist'"),
+        (lambda: datasets.find("mnits"), "unknown data set 'mnits'; did you mean 'mnist'"),
         (lambda: problems.get_problem("too_narow"), "did you mean 'too_narrow'"),
         (lambda: TrainConfig(activation="thanh"), "did you mean 'tanh'"),
         (

@@ -1,6 +1,5 @@
 """The one list of data sets. To add one, add an entry to ``DATASETS``: no page needs an edit."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -13,6 +12,7 @@ from iwae_core.datasets import published, synthetic
 from iwae_core.datasets.dataset import Dataset, Likelihood
 from iwae_core.datasets.files import PublishedFiles, data_folder
 from iwae_core.datasets.published import Reader, Split
+from iwae_core.names import check_known
 from iwae_core.rng import stream
 
 PLANE_TRAIN_SIZE = 2000
@@ -175,11 +175,7 @@ def find(name: str) -> DatasetSpec:
     Raises:
         ValueError: If no data set has this name; the text has the nearest one and the list.
     """
-    if name in DATASETS:
-        return DATASETS[name]
-    near = difflib.get_close_matches(str(name).lower().replace("-", "_"), DATASETS, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"unknown data set {name!r}: {hint}Known are {', '.join(DATASETS)}")
+    return DATASETS[check_known(name, DATASETS, "data set")]
 
 
 def load(name: str, folder: str | PathLike[str] | None = None) -> Dataset:

@@ -8,6 +8,7 @@ the model says "logit 20" costs 20 nats and keeps its gradient; a probability cl
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -69,6 +70,11 @@ class _BernoulliFromHidden(torch.autograd.Function):
         return grad_h, grad_weight, grad_bias, None
 
 
+_bernoulli_from_hidden: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = (
+    _BernoulliFromHidden.apply
+)
+
+
 def _linear_term(h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, logits: Tensor) -> Tensor:
     """Sum over pixels of (x - 1/2) l, shape (K, B)."""
     K, B, _ = h.shape
@@ -108,7 +114,7 @@ class Bernoulli(nn.Module):
         """
         weight, bias = self.logits.weight, self.logits.bias
         if torch.is_grad_enabled():
-            return _BernoulliFromHidden.apply(h, weight, bias, x)  # type: ignore[no-untyped-call]
+            return _bernoulli_from_hidden(h, weight, bias, x)
         K, B, H = h.shape
         logits = torch.addmm(bias, h.reshape(K * B, H), weight.t())
         linear = _linear_term(h, weight, bias, x, logits)

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 from iwae_core.bounds.backward import resampled, truncated
 from iwae_core.bounds.objectives import make_objective
@@ -16,7 +15,7 @@ from iwae_core.training.config import TrainConfig
 def lay_flat(model: nn.Module, flat: Tensor) -> None:
     """Make every parameter a view into ``flat``, in the model's order.
 
-    One flat tensor lets the optimizer run as one operation, and makes a state three arrays.
+    One flat tensor makes a state three arrays, whatever the model.
 
     Raises:
         ValueError: If ``flat`` does not hold exactly the model's parameters.
@@ -63,6 +62,8 @@ class Stepper:
             config.estimator, free_bits=config.free_bits, target_rate=config.target_rate
         )
         lay_flat(model, flat)
+        sizes = [parameter.numel() for parameter in self._parameters]
+        self._parts = [list(whole.split(sizes)) for whole in (flat, *moments)]
         self._n_taken = torch.tensor(float(n_taken), device=flat.device)
 
     def step(
@@ -87,10 +88,7 @@ class Stepper:
         draws = self.model.draws(x, self.config.n_samples, noise)
         surrogate, log_w = self._surrogate(draws, self.config.beta * kl_weight, noise)
         gradients = torch.autograd.grad(surrogate, self._parameters)
-        self._climb(
-            torch.cat([gradient.flatten() for gradient in gradients]),
-            self.config.learning_rate * rate_factor,
-        )
+        self._climb(gradients, self.config.learning_rate * rate_factor)
         return log_w
 
     def _surrogate(
@@ -113,23 +111,23 @@ class Stepper:
         )
 
     @torch.no_grad()
-    def _climb(self, gradient: Tensor, learning_rate: float) -> None:
-        # The function behind torch.optim.Adam: the class around it costs 0.2 ms a step, a tenth
-        # of a whole step at K = 1.
-        first, second = self.moments
-        adam(
-            [self.flat],
-            [gradient],
-            [first],
-            [second],
+    def _climb(self, gradients: tuple[Tensor, ...], learning_rate: float) -> None:
+        # The kernel of torch.optim.Adam(fused=True), on each gradient where it lies. Of the 6 ms
+        # of a step at K = 1, the class around it costs 0.2, and joining the gradients first 0.4.
+        values, first, second = self._parts
+        self._n_taken += 1
+        torch._fused_adam_(
+            values,
+            [gradient.flatten() for gradient in gradients],
+            first,
+            second,
             [],
-            [self._n_taken],
-            fused=self.flat.device.type != "mps",
-            amsgrad=False,
+            [self._n_taken] * len(values),
+            lr=learning_rate,
             beta1=0.9,
             beta2=0.999,
-            lr=learning_rate,
             weight_decay=0.0,
             eps=self.config.adam_eps,
+            amsgrad=False,
             maximize=True,
         )
