@@ -36,7 +36,9 @@ class Client:
     def __init__(self, socket, page: str) -> None:
         self.socket = socket
         self.page = page
+        self.elements = 0
         self.sliders = {}
+        self.fragments = {}  # of each slider, as its delta names it; empty outside of one
 
     async def run(self, slider=None, value=None) -> float:
         """Ask for a script run, wait for its end, and return the milliseconds it took."""
@@ -44,6 +46,8 @@ class Client:
         message.rerun_script.page_name = self.page
         message.rerun_script.query_string = ""
         if slider is not None:
+            # As the front end does: a control in a fragment reruns that fragment alone.
+            message.rerun_script.fragment_id = self.fragments[slider.id]
             state = message.rerun_script.widget_states.widgets.add()
             state.id = slider.id
             if slider.options:  # a slider over named stops answers with a stop's name
@@ -55,11 +59,14 @@ class Client:
         while True:
             answer = ForwardMsg()
             answer.ParseFromString(await self.socket.recv())
+            self.elements += answer.WhichOneof("type") == "delta"
             kind = answer.WhichOneof("type")
             if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "exception":
                 raise SystemExit(f"the page failed: {answer.delta.new_element.exception.message}")
             if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "slider":
-                self.sliders[answer.delta.new_element.slider.id] = answer.delta.new_element.slider
+                shown = answer.delta.new_element.slider
+                self.sliders[shown.id] = shown
+                self.fragments[shown.id] = answer.delta.fragment_id
             if kind == "script_finished":
                 return 1000 * (time.perf_counter() - begin)
 

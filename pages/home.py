@@ -20,4 +20,4 @@ for column, reader in zip(st.columns(3), ways.READERS, strict=True):
     with column.container(border=True, height="stretch"):
         text.show(reader)
         ways.links(reader)
-code.show(code.template("home"), "home")
+code.show(lambda: code.template("home"), "home")

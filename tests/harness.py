@@ -2,6 +2,9 @@
 
 import base64
 import json
+import re
+from html import unescape
+from typing import NamedTuple
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
@@ -30,8 +33,8 @@ def figures(app: AppTest) -> dict[str, dict]:
     found = {}
     for element in app.get("bidi_component"):
         if element.proto.component_name == charts.NAME:
-            sent = json.loads(element.proto.json)
-            found[sent["key"]] = {**json.loads(sent["figure"]), "alt": sent["alt"]}
+            sent = json.loads(element.proto.bytes)
+            found[sent["key"]] = {**sent["figure"], "alt": sent["alt"]}
     return found
 
 
@@ -48,6 +51,38 @@ def numbers(array: list | dict | None) -> np.ndarray:
         shape = array.get("shape")
         return flat.reshape([int(n) for n in shape.split(",")]) if shape else flat
     return np.asarray(array if array is not None else [])
+
+
+class Card(NamedTuple):
+    """One card of ``ui.metrics``, as its reader sees it."""
+
+    value: str
+    note: str
+
+
+def cards(app: AppTest) -> dict[str, Card]:
+    """Every card on the page by its label."""
+    shown = "".join(element.proto.body for element in app.get("html"))
+    pattern = r'<dt>(.*?)</dt><dd>(.*?)</dd><dd class="note">(.*?)</dd>'
+    return {
+        unescape(label): Card(unescape(value), unescape(note))
+        for label, value, note in re.findall(pattern, shown)
+    }
+
+
+def predict(app: AppTest, answer: str) -> AppTest:
+    """Give an answer to the page's question."""
+    (question,) = [
+        group for group in app.get("button_group") if "Predict first" in group.proto.label
+    ]
+    return question.set_value(answer).run()
+
+
+def code(app: AppTest, name: str) -> str:
+    """Open "Show the code" and give the script."""
+    app.session_state[f"code.{name}"] = True
+    (block,) = app.run().code
+    return block.value
 
 
 def assert_no_error(app: AppTest) -> None:

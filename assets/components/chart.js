@@ -50,7 +50,8 @@ export function darken(value) {
   return tone ? `rgba(${channels(tone).join(",")},${faded[4]})` : value;
 }
 
-export default async function draw({ parentElement, data }) {
+export default async function draw({ parentElement, data: message }) {
+  const data = JSON.parse(new TextDecoder().decode(message));
   const Plotly = await plotly();
   const chart = charts.get(parentElement) ?? mount(parentElement, config(Plotly, data.key));
   charts.set(parentElement, chart);
@@ -58,7 +59,7 @@ export default async function draw({ parentElement, data }) {
   node.style.height = `${data.height}px`;
   node.setAttribute("aria-label", data.alt);
 
-  const figure = JSON.parse(data.figure);
+  const { figure } = data;
   const dark = isDark(parentElement);
   const { data: traces, layout, frames = [] } = dark ? darken(figure) : figure;
   layout.template = templates[dark ? "dark" : "light"];

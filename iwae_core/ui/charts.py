@@ -5,6 +5,7 @@ and legend are lost. This component keeps the node (see assets/components/chart.
 keeps it too (streamlit#16052), only this file and that one change.
 """
 
+import json
 from collections.abc import Callable, Hashable
 from functools import cache, lru_cache
 from typing import Any
@@ -34,14 +35,17 @@ def _component() -> Any:
     )
 
 
-# The front end draws from this text; building it costs more than all the rest of a rerun, and a
-# class that follows one link asks for the same pictures over and over.
+# The front end draws from these bytes; building them costs more than all the rest of a rerun, and
+# a class that follows one link asks for the same pictures over and over. Bytes, since Streamlit
+# would write a text into JSON twice more to tell whether it has changed.
 @lru_cache(maxsize=256)
-def _text(make: Callable[..., go.Figure], *reports: Hashable) -> str:
+def _message(
+    make: Callable[..., go.Figure], reports: tuple[Hashable, ...], key: str, alt: str, height: int
+) -> bytes:
     spec = make(*reports).to_dict()
     spec["layout"].pop("template", None)  # the browser has both themes' templates
-    text: str = to_json_plotly(spec)
-    return text
+    about = {"alt": alt, "height": height, "key": key}
+    return f'{{"figure": {to_json_plotly(spec)}, {json.dumps(about)[1:]}'.encode()
 
 
 def show(
@@ -64,6 +68,6 @@ def show(
         raise ValueError("alt must say what the figure shows, got an empty text")
     _component()(
         key=key,
-        data={"figure": _text(make, *reports), "alt": alt, "height": height, "key": key},
+        data=_message(make, reports, key, alt, height),
         height=height,  # the place is kept free, so nothing below jumps when the figure arrives
     )

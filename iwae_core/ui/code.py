@@ -9,6 +9,7 @@ cell of the notebook.
 import ast
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -19,34 +20,41 @@ from iwae_core.places import ASSETS
 Constant = int | float | str | bool | tuple[Any, ...] | None
 
 
-def show(script: str, name: str) -> None:
-    """Place the closed "Show the code" box: the script, and downloads as .py and .ipynb.
+def show(make: Callable[[], str], name: str) -> None:
+    """Place the "Show the code" box: the script, and downloads as .py and .ipynb.
+
+    The box is filled when it is opened: most readers never do, and every rerun would pay for it.
 
     Args:
-        script: What :func:`fill` returned.
+        make: Gives what :func:`fill` returned.
         name: Stem of the downloaded files.
     """
-    with st.expander("Show the code", icon=":material/code:"):
-        st.code(script, language="python")
-        row = st.container(horizontal=True)
-        row.download_button(
-            "Download .py",
-            script,
-            f"{name}.py",
-            mime="text/x-python",
-            on_click="ignore",
-            icon=":material/download:",
-            key=f"code.{name}.py",
-        )
-        row.download_button(
-            "Download .ipynb",
-            notebook(script),
-            f"{name}.ipynb",
-            mime="application/x-ipynb+json",
-            on_click="ignore",
-            icon=":material/download:",
-            key=f"code.{name}.ipynb",
-        )
+    box = st.expander(
+        "Show the code", icon=":material/code:", key=f"code.{name}", on_change="rerun"
+    )
+    if not box.open:
+        return
+    script = make()
+    box.code(script, language="python")
+    row = box.container(horizontal=True)
+    row.download_button(
+        "Download .py",
+        script,
+        f"{name}.py",
+        mime="text/x-python",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"code.{name}.py",
+    )
+    row.download_button(
+        "Download .ipynb",
+        notebook(script),
+        f"{name}.ipynb",
+        mime="application/x-ipynb+json",
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"code.{name}.ipynb",
+    )
 
 
 def template(lesson: str) -> str:

@@ -24,14 +24,17 @@ def ask(link: Link, field: ChoiceField, question: str, answers: Mapping[str, str
     if set(answers) != set(field.choices) - {OPEN}:
         raise ValueError(f"field {field.name!r} has other answers than {sorted(answers)}")
     given = link.value(field)
-    st.markdown(f"**Predict first.** {question}")
-    row = st.container(horizontal=True)
-    for answer, label in answers.items():
-        row.button(
-            label,
-            key=f"{link.key(field)}.{answer}",
-            type="primary" if answer == given else "secondary",
-            on_click=link.set,
-            args=(field, answer),
-        )
+    key = f"{link.key(field)}.picked"
+    st.session_state[key] = None if given == OPEN else given
+
+    def take() -> None:
+        link.set(field, st.session_state[key] or OPEN)
+
+    st.segmented_control(
+        f"**Predict first.** {question}",
+        list(answers),
+        format_func=answers.__getitem__,
+        key=key,
+        on_change=take,
+    )
     return None if given == OPEN else given

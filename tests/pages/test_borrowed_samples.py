@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from harness import assert_no_error, figures, numbers, open_page, trace
+from harness import assert_no_error, cards, figures, numbers, open_page, predict, trace
 
 from iwae_core.evaluation.studies.choices import scenes
 from iwae_core.rng import stream
@@ -12,10 +12,6 @@ from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "borrowed_samples"
 NARROW = {"loc": 1, "scale": 0.5, "f": "z_squared"}
-
-
-def cards(app):
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def drawn(app):
@@ -29,19 +25,19 @@ def test_printed_numbers_are_those_of_an_independent_computation():
     log_w = -0.5 * (z - 1) ** 2 + 0.5 * eps**2 + np.log(1.2)
     w = np.exp(log_w)
     printed = cards(app)
-    assert printed["Estimate"] == digits((w * z).mean())
-    assert printed["Error"] == digits((w * z).mean() - 1)
-    assert printed["ESS"] == digits(w.sum() ** 2 / (w**2).sum())
-    assert printed["Heaviest draw"] == percent(w.max() / w.sum())
-    assert printed["k-hat"] == fixed(psis.k_hat(torch.from_numpy(log_w)).item())
+    assert printed["Estimate"].value == digits((w * z).mean())
+    assert printed["Error"].value == digits((w * z).mean() - 1)
+    assert printed["ESS"].value == digits(w.sum() ** 2 / (w**2).sum())
+    assert printed["Heaviest draw"].value == percent(w.max() / w.sum())
+    assert printed["k-hat"].value == fixed(psis.k_hat(torch.from_numpy(log_w)).item())
     np.testing.assert_allclose(drawn(app), z)
 
 
 def test_self_normalized_answers_do_not_care_about_the_normalizer():
     app = open_page(NAME, target="unnormalized", average="self_normalized", K=4000)
-    assert abs(float(cards(app)["Estimate"]) - 1) < 0.1
+    assert abs(float(cards(app)["Estimate"].value) - 1) < 0.1
     app = open_page(NAME, target="unnormalized", K=4000)
-    assert abs(float(cards(app)["Estimate"]) - 3) < 0.3
+    assert abs(float(cards(app)["Estimate"].value) - 3) < 0.3
 
 
 @pytest.mark.parametrize(
@@ -104,8 +100,7 @@ def test_a_moved_control_makes_the_scene_ones_own():
 def test_the_explanation_waits_for_a_prediction():
     app = open_page(NAME)
     assert not [b for b in app.button if b.label == "Show me the narrow q"]
-    (worse,) = [b for b in app.button if b.label == "Worse"]
-    worse.click().run()
+    predict(app, "worse")
     assert app.query_params["answer"] == "worse"
     (show,) = [b for b in app.button if b.label == "Show me the narrow q"]
     show.click().run()

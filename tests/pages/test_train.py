@@ -104,8 +104,7 @@ def test_the_explanation_waits_for_a_prediction(page):
 
 
 def test_the_script_prints_the_numbers_of_the_run(page, capsys):
-    (script,) = [block.value for block in page.code]
-    script = code.fill(script, N_STEPS=8)
+    script = code.fill(harness.code(page, "train"), N_STEPS=8)
     exec(compile(script, "train.py", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
     frame = observe(advance(begin(held(page).config), 8).state)

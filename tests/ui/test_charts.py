@@ -50,7 +50,10 @@ def test_a_figure_of_the_same_report_is_built_once():
         built.append(report)
         return theme.figure(title=str(len(built)))
 
+    def message(report):
+        return charts._message(make, (report,), "demo", "a figure", 300)
+
     first, second = object(), object()
-    assert charts._text(make, first) == charts._text(make, first)
-    assert charts._text(make, second) != charts._text(make, first)
+    assert message(first) == message(first)
+    assert message(second) != message(first)
     assert built == [first, second]
