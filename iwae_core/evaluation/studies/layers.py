@@ -51,7 +51,7 @@ N_SAMPLES = (
 N_REPEATS = 512
 _PER_STEP = 64  # repeats
 _MAX_SUBSETS = 5000  # of a jackknife whose single runs are shown
-_ROUNDING = 5e-13  # of one exact bound, and
+_ROUNDING = 1e-14  # of one exact bound beside its neighbors, and
 _CUT = 1e-9  # what the quadrature's last node cuts off
 
 Array = NDArray[np.float64]
