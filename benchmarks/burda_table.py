@@ -24,7 +24,6 @@ On CUDA each step is replayed from a captured graph (`--no-capture` leaves that 
 import argparse
 import dataclasses
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -37,8 +36,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from iwae_core import datasets
 from iwae_core.evaluation import collapse_report, log_likelihood
 from iwae_core.rng import stream
-from iwae_core.training import RunState, TrainConfig, advance, begin, burda_config, load, model_of
-from iwae_core.training import save as write_state
+from iwae_core.training import (
+    RunState,
+    TrainConfig,
+    advance,
+    begin,
+    burda_config,
+    load,
+    model_of,
+    save,
+)
 from iwae_core.training.captured import CapturedStepper
 from iwae_core.training.presets import burda_epochs
 from iwae_core.training.step import Stepper
@@ -114,26 +121,14 @@ def parse_row(text: str) -> tuple[int, int, str, str]:
 
 
 def latest(folder: Path, config: TrainConfig) -> RunState:
-    """The newest state in the folder, or the first one of the run."""
-    kept = sorted(folder.glob("state-*"))
-    if not kept:
+    """The state in the folder, or the first one of the run."""
+    if not (folder / "state.json").exists():
         return begin(config)
-    state = load(kept[-1])
+    state = load(folder)
     here = {"device": config.device, "data_folder": config.data_folder}
     if dataclasses.replace(state.config, **here) != config:
-        raise SystemExit(f"{kept[-1]} belongs to other settings: name another --folder")
+        raise SystemExit(f"{folder} belongs to other settings: name another --folder")
     return dataclasses.replace(state, config=config)
-
-
-def keep(state: RunState, folder: Path) -> None:
-    """Write a state beside the last one, then drop the last: a kill leaves one whole state."""
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / "unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    write_state(state, unfinished)
-    unfinished.rename(folder / f"state-{state.step:010d}")
-    for old in sorted(folder.glob("state-*"))[:-1]:
-        shutil.rmtree(old)
 
 
 def train(folder: Path, config: TrainConfig, options: argparse.Namespace) -> RunState:
@@ -154,7 +149,7 @@ def train(folder: Path, config: TrainConfig, options: argparse.Namespace) -> Run
         speed = {"s": speed["s"] + seconds, "steps": speed["steps"] + after.step - state.step}
         size = max(1, min(per_epoch, int(options.save_seconds * size / seconds)))
         state = after
-        keep(state, folder)
+        save(state, folder)
         write_json(speed_file, speed)
         rate = config.batch_size * speed["steps"] / speed["s"]
         print(

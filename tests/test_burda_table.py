@@ -34,8 +34,8 @@ def run(script, monkeypatch, folder):
 
 
 def final_arrays(folder):
-    (state,) = folder.glob("*/state-*")
-    return load_file(state / "state.safetensors")
+    (path,) = folder.glob("*/state-*.safetensors")
+    return load_file(path)
 
 
 @pytest.mark.slow
@@ -47,12 +47,12 @@ def test_a_killed_run_goes_on_to_the_bits_of_one_that_was_not(
     process = subprocess.Popen([sys.executable, str(SCRIPT), *command], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
-        while not list(killed.glob("*/state-*")) and time.monotonic() < deadline:
+        while not list(killed.glob("*/state.json")) and time.monotonic() < deadline:
             time.sleep(0.01)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    reached = [json.loads(p.read_text())["step"] for p in killed.glob("*/state-*/state.json")]
+    reached = [json.loads(p.read_text())["step"] for p in killed.glob("*/state.json")]
     assert 0 < max(reached) < 300, "the kill came too late to be one in mid-run"
     run(script, monkeypatch, killed)
     run(script, monkeypatch, whole)

@@ -1,4 +1,4 @@
-r"""A run as a value: what it is between two steps, and how it is kept on disk.
+r"""A run as a value: what it is between two steps, and how a run begins.
 
 A state holds the configuration, how far the run has come, the parameters and the two moments of
 Adam, all as NumPy arrays. It holds no generator: the randomness of step t follows from the seed
@@ -6,19 +6,13 @@ and t (:mod:`iwae_core.rng`). So a state can be pickled to a worker, copied, kep
 whoever continues it gets the same bits.
 """
 
-import dataclasses
 import functools
-import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from iwae_core import datasets
@@ -28,9 +22,6 @@ from iwae_core.models.vae import Vae
 from iwae_core.rng import stream
 from iwae_core.training.config import TrainConfig
 from iwae_core.training.step import lay_flat
-
-_FORMAT = 1
-_MOMENTS = ("first_moment", "second_moment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,81 +126,3 @@ def model_of(state: RunState) -> LatentModel:
     model = build_model(state.config, generator=None).to(device)
     lay_flat(model, torch.from_numpy(state.parameters.copy()).to(device))
     return model
-
-
-def save(state: RunState, folder: str | Path) -> None:
-    """Write a state as ``state.safetensors`` and ``state.json``; never pickle.
-
-    The parameters carry the model's names, so the file also serves as a plain checkpoint. The JSON
-    is renamed into place last: a folder that was cut off while being written does not load.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    model = model_of(dataclasses.replace(state, config=_on_cpu(state.config)))
-    arrays = {f"model.{name}": value.numpy() for name, value in model.state_dict().items()}
-    arrays |= {name: getattr(state, name) for name in _MOMENTS}
-    save_file(arrays, folder / "state.safetensors.new")
-    os.replace(folder / "state.safetensors.new", folder / "state.safetensors")
-    text = json.dumps(
-        {
-            "format": _FORMAT,
-            "config": state.config.to_json(),
-            "step": state.step,
-            "epoch": state.epoch,
-            "position": state.position,
-            "stop": None if state.stop is None else dataclasses.asdict(state.stop),
-            "best_bound": state.best_bound,
-            "best_epoch": state.best_epoch,
-        },
-        indent=2,
-    )
-    (folder / "state.json.new").write_text(text, encoding="utf-8")
-    os.replace(folder / "state.json.new", folder / "state.json")
-
-
-def load(folder: str | Path) -> RunState:
-    """Read a state that :func:`save` wrote.
-
-    Raises:
-        ValueError: If a file is missing, broken or of another configuration; names the file.
-    """
-    folder = Path(folder)
-    sheet = folder / "state.json"
-    arrays_file = folder / "state.safetensors"
-    try:
-        values = json.loads(sheet.read_text(encoding="utf-8"))
-        if values["format"] != _FORMAT:
-            raise ValueError(f"format must be {_FORMAT}, got {values['format']!r}")
-        config = TrainConfig.from_json(values["config"])
-        stop = None if values["stop"] is None else Stop(**values["stop"])
-        step, epoch, position = (int(values[name]) for name in ("step", "epoch", "position"))
-        # Runs kept before there was early stopping have neither.
-        best_bound, best_epoch = values.get("best_bound"), int(values.get("best_epoch", 0))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise ValueError(f"cannot read a run from {sheet}: {fault!r}") from fault
-    try:
-        arrays = load_file(arrays_file)
-        model = build_model(config, generator=None)
-        names = [name for name, _ in model.named_parameters()]
-        flat = np.concatenate([arrays[f"model.{name}"].ravel() for name in names])
-        first, second = (arrays[name] for name in _MOMENTS)
-        for of_all_parameters in (flat, first, second):
-            lay_flat(model, torch.from_numpy(of_all_parameters))
-    except (OSError, SafetensorError, ValueError, KeyError) as fault:
-        raise ValueError(f"cannot read a run from {arrays_file}: {fault!r}") from fault
-    return RunState(
-        config=config,
-        step=step,
-        epoch=epoch,
-        position=position,
-        parameters=flat,
-        first_moment=first,
-        second_moment=second,
-        stop=stop,
-        best_bound=best_bound,
-        best_epoch=best_epoch,
-    )
-
-
-def _on_cpu(config: TrainConfig) -> TrainConfig:
-    return dataclasses.replace(config, device="cpu")
