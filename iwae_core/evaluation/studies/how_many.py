@@ -26,11 +26,12 @@ from torch import Tensor
 
 from iwae_core.counts import check_count
 from iwae_core.evaluation.studies import choices, exact
+from iwae_core.evaluation.studies.noise import NormalNoise
 from iwae_core.evaluation.studies.repeats import share_error
 from iwae_core.evaluation.studies.scene import Scene
 from iwae_core.evaluation.studies.weighting import WeightingConfig, variances
 from iwae_core.names import check_known
-from iwae_core.rng import derive_seed, stream
+from iwae_core.rng import stream
 from iwae_core.sampling.densities import Mixture, Normal, Univariate
 from iwae_core.sampling.divergences import kl_divergence, log_chi_square_moment
 from iwae_core.sampling.problems import make_problem
@@ -252,15 +253,12 @@ def _running(
 
 
 def _drawer(c: HowManyConfig, proposal: Univariate) -> Callable[[int], Tensor]:
-    """From a number of draws to ``(n, N_GHOSTS)`` of them.
-
-    Most of the time goes into noise, and NumPy makes it four times as fast as torch in float64.
-    """
-    noise = np.random.Generator(np.random.PCG64(derive_seed(c.seed, "how_many")))
+    """From a number of draws to ``(n, N_GHOSTS)`` of them."""
+    noise = NormalNoise(c.seed, "how_many")
     generator = stream(c.seed, "how_many")
     if isinstance(proposal, Mixture):  # whose transport is slow; it draws in another way
         return lambda n: proposal.sample((n, N_GHOSTS), generator, torch.float64)
-    return lambda n: proposal.from_noise(torch.from_numpy(noise.standard_normal((n, N_GHOSTS))))
+    return lambda n: proposal.from_noise(noise((n, N_GHOSTS)))
 
 
 def _estimate(c: HowManyConfig, sum_w: Tensor, sum_wf: Tensor, peak: Tensor, n: int) -> Tensor:

@@ -9,13 +9,12 @@ from scipy import stats
 
 from iwae_core.evaluation.studies import choices, how_many
 from iwae_core.evaluation.studies.how_many import SCENES, HowManyConfig, run, score
-from iwae_core.rng import derive_seed
+from iwae_core.evaluation.studies.noise import NormalNoise
 from iwae_core.sampling import estimators, weights
 
 
 def noise(seed, n):
-    rng = np.random.Generator(np.random.PCG64(derive_seed(seed, "how_many")))
-    return torch.from_numpy(rng.standard_normal((n, 200)))
+    return NormalNoise(seed, "how_many")((n, 200))
 
 
 def test_a_shift_has_the_rule_in_closed_form():
