@@ -13,9 +13,9 @@ Every run keeps its state below `--folder`; the same command goes on where it wa
 whatever signal, and ends with the bits of a run that was not. A finished row is evaluated once:
 NLL = -L_5000 on the first `--images` test images in a fixed random order, active units (ddof 0,
 above 0.01) on at most 2,000 of them. Without `--rows` nothing is trained. All finished rows in the
-folder go to `table.md` and `table.json` there, and to the standard output as JSON, with images per
-second and the share of a step's time that its own matrix products take when they run alone (what
-benchmarks/train_step.py calls the floor).
+folder go to `table.md`, `table.json` and the figure `table.html` there, and to the standard output
+as JSON, with images per second and the share of a step's time that its own matrix products take
+when they run alone (what benchmarks/train_step.py calls the floor).
 
 On CUDA each step is replayed from a captured graph (`--no-capture` leaves that off). This path is
 **untested**: no GPU was at hand when it was written; see iwae_core/training/captured.py.
@@ -26,12 +26,13 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+import figures
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from burda_published import PUBLISHED, as_markdown
+from step_share import share_in_products
 
 from iwae_core import datasets
 from iwae_core.evaluation import collapse_report, log_likelihood
@@ -46,68 +47,11 @@ from iwae_core.training import (
     model_of,
     save,
 )
-from iwae_core.training.captured import CapturedStepper
 from iwae_core.training.presets import burda_epochs
-from iwae_core.training.step import Stepper
 
-# dataset, objective -> (layers, K) -> (-L_5000 in nats on 10,000 test images, active units).
-PUBLISHED = {
-    ("mnist", "elbo"): {
-        (1, 1): (86.76, "19"),
-        (1, 5): (86.47, "20"),
-        (1, 50): (86.35, "20"),
-        (2, 1): (85.33, "16+5"),
-        (2, 5): (85.01, "17+5"),
-        (2, 50): (84.78, "17+5"),
-    },
-    ("mnist", "iwae"): {
-        (1, 1): (86.76, "19"),
-        (1, 5): (85.54, "22"),
-        (1, 50): (84.78, "25"),
-        (2, 1): (85.33, "16+5"),
-        (2, 5): (83.89, "21+5"),
-        (2, 50): (82.90, "26+7"),
-    },
-    ("mnist_fixed", "elbo"): {
-        (1, 1): (88.71, "19"),
-        (1, 5): (88.83, "19"),
-        (1, 50): (89.05, "20"),
-        (2, 1): (88.08, "16+5"),
-        (2, 5): (87.63, "17+5"),
-        (2, 50): (87.86, "17+6"),
-    },
-    ("mnist_fixed", "iwae"): {
-        (1, 1): (88.71, "19"),
-        (1, 5): (87.63, "22"),
-        (1, 50): (87.10, "24"),
-        (2, 1): (88.08, "16+5"),
-        (2, 5): (86.17, "21+5"),
-        (2, 50): (85.32, "24+7"),
-    },
-}
 N_SAMPLES = 5000
 ACTIVITY_IMAGES = 2000
 FIRST_SLICE = 20  # updates before the speed is known
-TIMED_SECONDS = 3.0
-
-
-class Products(TorchDispatchMode):
-    """Takes down every matrix product that runs under it, with the tensors it was given."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func.overloadpacket in (torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.bmm):
-            self.calls.append((func, args))
-        return func(*args, **(kwargs or {}))
-
-    @torch.no_grad()
-    def replay(self) -> None:
-        """Run the products again, alone."""
-        for func, args in self.calls:
-            func(*args)
 
 
 def parse_row(text: str) -> tuple[int, int, str, str]:
@@ -183,59 +127,6 @@ def evaluate(state: RunState, options: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def share_in_products(state: RunState, capture: bool) -> tuple[float, float]:
-    """Milliseconds of one step, and the share of them that its matrix products take alone."""
-    config = state.config
-    device = config.resolved_device()
-    data = datasets.load(config.dataset, config.data_folder)
-    x = datasets.binarize(data.train[: config.batch_size], stream(0, "bits")).to(device)
-
-    def stepper(make: type[Stepper]) -> Stepper:
-        flat, first, second = (
-            torch.from_numpy(values.copy()).to(device)
-            for values in (state.parameters, state.first_moment, state.second_moment)
-        )
-        return make(config, model_of(state), flat, (first, second), state.step)
-
-    products, timed = Products(), stepper(CapturedStepper if capture else Stepper)
-    with products:
-        stepper(Stepper).step(x, stream(0, "noise", device=device))
-    replay = captured(products.replay) if capture else products.replay
-
-    def step() -> None:
-        timed.step(x, stream(0, "noise", device=device))
-
-    # In turns, so that a machine that slows down slows both.
-    step_times, product_times = [], []
-    end = time.perf_counter() + TIMED_SECONDS
-    while time.perf_counter() < end or len(step_times) < 5:
-        for run, times in ((step, step_times), (replay, product_times)):
-            times.append(milliseconds(run, device))
-    ratios = np.array(product_times[1:]) / np.array(step_times[1:])  # the first turn warms up
-    return float(np.median(step_times[1:])), float(np.median(ratios))
-
-
-def captured(run: Callable[[], None]) -> Callable[[], None]:
-    """The same calls as one CUDA graph."""
-    run()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        run()
-    return graph.replay
-
-
-def milliseconds(run: Callable[[], None], device: torch.device, n: int = 20) -> float:
-    """Time of one call, over ``n`` of them: of this process on the CPU, of the clock on a GPU."""
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
-    began = clock()
-    for _ in range(n):
-        run()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return 1e3 * (clock() - began) / n
-
-
 def run_row(row: tuple[int, int, str, str], options: argparse.Namespace) -> None:
     """Train and evaluate one row; a finished one is left as it is."""
     n_layers, K, objective, dataset = row
@@ -284,29 +175,6 @@ def write_json(path: Path, value: object) -> None:
     new.replace(path)
 
 
-def as_markdown(results: list[dict[str, object]]) -> str:
-    """The table for people; each data set by itself."""
-    head = (
-        "| layers | K | objective | published NLL (active) | ours NLL ± s.e. (active) | images "
-        "| epochs of 3,280 | images/s | share in products |\n" + "|---" * 9 + "|\n"
-    )
-    parts = []
-    for dataset in dict.fromkeys(result["dataset"] for result in results):
-        rows = []
-        for r in results:
-            if r["dataset"] == dataset:
-                known = r["published_nll"] is not None
-                theirs = f"{r['published_nll']:.2f} ({r['published_active']})" if known else "-"
-                ours = f"{r['nll']:.2f} ± {r['std_error']:.2f} ({r['active']})"
-                rows.append(
-                    f"| {r['layers']} | {r['K']} | {r['objective']} | {theirs} | {ours} "
-                    f"| {r['images']} | {r['epochs']} | {r['images_per_second']} "
-                    f"| {r['share_in_products']:.2f} |\n"
-                )
-        parts.append(f"## {dataset}\n\n{head}{''.join(rows)}")
-    return "\n".join(parts)
-
-
 def main() -> None:
     """Train what is asked for, then print all finished rows as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -328,6 +196,7 @@ def main() -> None:
     if results:
         (options.folder / "table.md").write_text(as_markdown(results), encoding="utf-8")
         write_json(options.folder / "table.json", results)
+        figures.write(figures.burda_table(results), options.folder / "table.html")
     print(json.dumps({"benchmark": "burda_table", "rows": results}, indent=1))
 
 

@@ -6,9 +6,9 @@ l_i > s^2 / 0.99. The sweep takes one s^2 in every gap between neighboring eigen
 digits' gray pixels, and pairs 1e-6 below and above each threshold 0.99 l_i. Three counts must
 agree: predicted from the eigenvalues alone; measured on the data at the exact optimum; and, in the
 gaps between the first eigenvalues, measured on a model that L-BFGS trained from a random start.
-Prints JSON.
+Prints JSON and writes a figure.
 
-    python benchmarks/collapse_sweep.py [--trained 12] [--iterations 400]
+    python benchmarks/collapse_sweep.py [--trained 12] [--iterations 400] [--figure out.html]
 """
 
 import argparse
@@ -17,6 +17,7 @@ import json
 import math
 import time
 
+import figures
 import torch
 
 from iwae_core import datasets
@@ -68,6 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trained", type=int, default=12, help="latents of the trained models")
     parser.add_argument("--iterations", type=int, default=400, help="of L-BFGS")
+    figures.add_option(parser, "collapse_sweep")
     options = parser.parse_args()
     torch.set_num_threads(1)
     began = time.perf_counter()
@@ -85,7 +87,8 @@ def main() -> None:
     for variance in sorted([*gaps, *edges], reverse=True):
         scale = math.sqrt(variance)
         model = optimum(covariance, mean, D, scale)
-        points.append((predict(covariance, D, scale).n_active, count_active(model, x)))
+        predicted = predict(covariance, D, scale).n_active
+        points.append((variance, predicted, count_active(model, x)))
     rows = []
     for variance in gaps[: options.trained + 1]:
         scale = math.sqrt(variance)
@@ -106,15 +109,16 @@ def main() -> None:
         "data": "digits, 1,500 training rows of gray pixels",
         "eigenvalues": len(alive),
         "variances": len(points),
-        "at_the_optimum_equal": sum(p == measured for p, measured in points),
-        "counts_seen": [min(p for p, _ in points), max(p for p, _ in points)],
+        "at_the_optimum_equal": sum(p == measured for _, p, measured in points),
+        "counts_seen": [min(p for _, p, _ in points), max(p for _, p, _ in points)],
         "trained_equal": sum(row["predicted"] == row["trained"] for row in rows),
-        "all_equal": all(p == m for p, m in points)
+        "all_equal": all(p == m for _, p, m in points)
         and all(row["predicted"] == row["trained"] for row in rows),
         "seconds": round(time.perf_counter() - began, 1),
         "trained": rows,
     }
     print(json.dumps(account, indent=1))
+    figures.write(figures.collapse_sweep(points, rows), options.figure)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 Target N(0, 1) with log p(x) = -2.5, proposal N(0.6, 1.3^2). E[L_K] comes from
 ``bounds.exact.expected_bound``; E[Jackknife(m)] is the same combination of E[L_K] .. E[L_{K-m}]
-and is also compared with the mean of ``Jackknife(m)`` over random draws at one K. Prints JSON.
+and is also compared with the mean of ``Jackknife(m)`` over random draws at one K. Prints JSON and
+writes a figure.
 
-    python benchmarks/jackknife_slopes.py
+    python benchmarks/jackknife_slopes.py [--figure out.html]
 """
 
+import argparse
 import json
 import math
 
+import figures
 import torch
 
 from iwae_core.bounds.debias import Jackknife, sharot_coefficients
@@ -44,6 +47,9 @@ def measured(order, K=8, n=200_000):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    figures.add_option(parser, "jackknife_slopes")
+    options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
     for order in range(5):
@@ -60,7 +66,9 @@ def main():
                 "mean_over_draws_at_K_8": measured(order),
             }
         )
-    print(json.dumps({"benchmark": "jackknife_slopes", "rows": rows}, indent=1))
+    account = {"benchmark": "jackknife_slopes", "rows": rows}
+    print(json.dumps(account, indent=1))
+    figures.write(figures.jackknife_slopes(account), options.figure)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,17 @@ active units are counted (ddof 0, above 0.01) on the same images. A result withi
 expected one passes. The same is measured on 500 images drawn from the whole test set, whose
 second half is the less clean one by its authors' own account. With 500 images the choice of images
 alone moves the mean by its standard error, about 1 nat. MNIST is read from the folder that
-`IWAE_LAB_DATA` names, or downloaded. Prints one JSON line for each point, then a summary.
+`IWAE_LAB_DATA` names, or downloaded. Prints one JSON line for each point, then a summary, and
+writes a figure.
 
-    python benchmarks/mnist_anchors.py [--K 1 5 50] [--epochs 20] [--seed 0]
+    python benchmarks/mnist_anchors.py [--K 1 5 50] [--epochs 20] [--seed 0] [--figure out.html]
 """
 
 import argparse
 import json
 import time
 
+import figures
 import torch
 
 from iwae_core import datasets
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--K", type=int, nargs="+", choices=list(EXPECTED), default=list(EXPECTED))
     parser.add_argument("--epochs", type=int, default=20, help="leave out the points after these")
     parser.add_argument("--seed", type=int, default=0)
+    figures.add_option(parser, "mnist_anchors")
     options = parser.parse_args()
     torch.set_num_threads(1)
     try:
@@ -60,7 +63,7 @@ def main() -> None:
         datasets.binarize(rows[:N_IMAGES], stream(0, "test bits"))
         for rows in (data.test, data.test[order])
     )
-    differences = []
+    rows = []
     for K in options.K:
         config = TrainConfig(
             dataset="mnist",
@@ -96,8 +99,9 @@ def main() -> None:
                 "expected_active": expected_active,
                 "training_cpu_seconds": round(cpu_seconds, 1),
             }
-            differences.append(abs(row["difference"]))
+            rows.append(row)
             print(json.dumps(row), flush=True)
+    differences = [abs(row["difference"]) for row in rows]
     account = {
         "benchmark": "mnist_anchors",
         "seed": options.seed,
@@ -106,6 +110,7 @@ def main() -> None:
         "within_one_nat": bool(differences) and max(differences) <= ALLOWED,
     }
     print(json.dumps(account))
+    figures.write(figures.mnist_anchors(rows), options.figure)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,18 @@ The decoder's parameter is mu, the encoder's are A and b. Data come from the mod
 mu; the parameters stand at the optimum (mean of x, I / 2, mu / 2) plus 0.01 times N(0, 1): at 0.1
 the gradient's mean is so large that the slopes do not show. Expected slopes of log SNR against
 log K at large K: encoder -0.5 for IWAE, +0.5 for the path-derivative and wake-sleep gradients,
-decoder +0.5 (not monotone before). Prints JSON; 60 repeats took 9 minutes on a busy core.
+decoder +0.5 (not monotone before). Prints JSON and writes a figure; 60 repeats took 9 minutes on a
+busy core.
 
-    python benchmarks/snr_slopes.py [n_repeats]
+    python benchmarks/snr_slopes.py [--repeats 100] [--points 1024] [--figure out.html]
 """
 
+import argparse
 import json
 import math
-import sys
 import time
 
+import figures
 import numpy as np
 import torch
 from torch import nn
@@ -70,16 +72,20 @@ def norm_slope(norm_snr):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--points", type=int, default=1024, help="datapoints of the toy")
+    figures.add_option(parser, "snr_slopes")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    n_repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     began = time.perf_counter()
-    toy = Toy(20, 1024, make_generator(0))
+    toy = Toy(20, options.points, make_generator(0))
     report = gradient_snr(
         toy,
         toy.x,
         estimators=ESTIMATORS,
         n_samples=SIZES,
-        n_repeats=n_repeats,
+        n_repeats=options.repeats,
         generator=make_generator(1),
         groups=toy.groups,
     )
@@ -104,12 +110,14 @@ def main():
     account = {
         "benchmark": "snr_slopes",
         "K": SIZES,
-        "n_repeats": n_repeats,
+        "n_points": options.points,
+        "n_repeats": options.repeats,
         "snr_floor": round(report.snr_floor, 4),
         "seconds": round(time.perf_counter() - began),
         "rows": rows,
     }
     print(json.dumps(account, indent=1))
+    figures.write(figures.snr_slopes(account), options.figure)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """The script that trains Burda's table: its runs survive a kill, its table says what was run."""
 
-import importlib.util
+import argparse
 import json
 import signal
 import subprocess
 import sys
 import time
 
+import burda_published
+import burda_table
 import numpy as np
 import pytest
+import step_share
 import torch
 from safetensors.numpy import load_file
 
@@ -18,19 +21,11 @@ SCRIPT = APP / "benchmarks" / "burda_table.py"
 ROW = ["--rows", "1:1:iwae:digits", "--stretch", "0.001", "--images", "50", "--samples", "20"]
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("burda_table", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.TIMED_SECONDS = 0.0
-    return module
-
-
-def run(script, monkeypatch, folder):
+def run(monkeypatch, folder):
+    monkeypatch.setattr(step_share, "TIMED_SECONDS", 0.0)
     arguments = [*ROW, "--folder", str(folder), "--save-seconds", "5", "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
-    script.main()
+    burda_table.main()
 
 
 def final_arrays(folder):
@@ -39,9 +34,7 @@ def final_arrays(folder):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_to_the_bits_of_one_that_was_not(
-    script, monkeypatch, tmp_path, capsys
-):
+def test_a_killed_run_goes_on_to_the_bits_of_one_that_was_not(monkeypatch, tmp_path, capsys):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     command = [*ROW, "--folder", str(killed), "--save-seconds", "0.02", "--device", "cpu"]
     process = subprocess.Popen([sys.executable, str(SCRIPT), *command], stderr=subprocess.DEVNULL)
@@ -54,8 +47,8 @@ def test_a_killed_run_goes_on_to_the_bits_of_one_that_was_not(
         process.wait()
     reached = [json.loads(p.read_text())["step"] for p in killed.glob("*/state.json")]
     assert 0 < max(reached) < 300, "the kill came too late to be one in mid-run"
-    run(script, monkeypatch, killed)
-    run(script, monkeypatch, whole)
+    run(monkeypatch, killed)
+    run(monkeypatch, whole)
     after_kill, undisturbed = final_arrays(killed), final_arrays(whole)
     assert after_kill.keys() == undisturbed.keys()
     for name, values in undisturbed.items():
@@ -66,19 +59,23 @@ def test_a_killed_run_goes_on_to_the_bits_of_one_that_was_not(
     assert 0 < row["share_in_products"] < 1
     assert 20 < row["nll"] < 45  # 64 fair coins would cost 44.4 nats
     assert "## digits" in (whole / "table.md").read_text()
+    assert "3,280 epochs" in (whole / "table.html").read_text()
 
 
-def test_products_are_taken_down_with_their_operands(script):
+def test_products_are_taken_down_with_their_operands():
     a, b = torch.ones(2, 3), torch.ones(3, 4, requires_grad=True)
-    with script.Products() as products:
+    with step_share.Products() as products:
         (a @ b).sum().backward()
     assert [func.overloadpacket for func, _ in products.calls] == [torch.ops.aten.mm] * 2
 
 
-def test_the_published_table_is_consistent(script):
+def test_the_published_table_is_consistent():
     # At K = 1 the VAE and the IWAE are one model, and the paper's IWAE gains with every K.
     for dataset in ("mnist", "mnist_fixed"):
-        vae, iwae = script.PUBLISHED[dataset, "elbo"], script.PUBLISHED[dataset, "iwae"]
+        vae, iwae = (
+            burda_published.PUBLISHED[dataset, "elbo"],
+            burda_published.PUBLISHED[dataset, "iwae"],
+        )
         for n_layers in (1, 2):
             assert vae[n_layers, 1] == iwae[n_layers, 1]
             nll = [iwae[n_layers, K][0] for K in (1, 5, 50)]
@@ -87,6 +84,6 @@ def test_the_published_table_is_consistent(script):
 
 
 @pytest.mark.parametrize("row", ["1:5:iwae", "one:5:iwae:mnist", "1:5:iwae:mnist:x"])
-def test_a_row_that_is_none_is_refused_with_an_example(script, row):
-    with pytest.raises(script.argparse.ArgumentTypeError, match="such as 1:5:iwae:mnist"):
-        script.parse_row(row)
+def test_a_row_that_is_none_is_refused_with_an_example(row):
+    with pytest.raises(argparse.ArgumentTypeError, match="such as 1:5:iwae:mnist"):
+        burda_table.parse_row(row)
