@@ -27,7 +27,8 @@ from iwae_core.evaluation.studies.tightness import make_q, oracle, posterior
 _STEP = 0.25  # of u: exp(-pi^2 / 0.25) is 7e-18
 _DIES_BELOW = 38.0  # nats
 _DIES_ABOVE = 4.0
-_NEGLIGIBLE = 1e-18  # probability of a node
+_NOTHING = 1e-30  # of an integrand
+_SURE = 20.0  # nats over all others together: such a sample has the whole weight, to 2e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,19 +53,21 @@ class Law:
 
 
 @lru_cache(maxsize=8)
-def normal_nodes(dim: int, step: float = 0.2) -> tuple[Tensor, Tensor]:
+def normal_nodes(dim: int, step: float = 0.2, negligible: float = 1e-18) -> tuple[Tensor, Tensor]:
     """Trapezoidal rule for N(0, I): points ``(n, dim)`` and probabilities ``(n,)``, float64.
 
     Args:
         dim: 1 or 2 coordinates.
         step: Distance of neighbors. The rule is good for functions that are smooth on this scale.
+        negligible: Points with less probability are left out. A bound of K samples changes by
+            about K times what they hold in all.
     """
     reach = math.ceil(8.9 / step)
     axis = step * torch.arange(-reach, reach + 1, dtype=torch.float64)
     points = torch.cartesian_prod(*[axis] * dim).reshape(-1, dim)
     p = torch.exp(-0.5 * points.square().sum(dim=-1))
     p = p / p.sum()
-    kept = p > _NEGLIGIBLE
+    kept = p > negligible
     return points[kept], p[kept] / p[kept].sum()
 
 
@@ -106,11 +109,16 @@ def expected_share(law: Law, log_w: Tensor, n_samples: int) -> Tensor:
     K = n_samples
     if K == 1:
         return torch.ones_like(log_w)
+    # A weight beyond those the law knows counts as the largest that leaves the others a trace;
+    # below, nothing is to be done: phi^(K-1) ends before exp(-tw) does.
     top = law.log_w.max()
-    u = _line(torch.cat([law.log_w, log_w]) - top, K)
-    others = _phi(law.log_w - top, law.probability, u) ** (K - 1)
+    largest = _SURE + math.log(K)
+    asked = (log_w - top).clamp(max=largest)
+    u = _line(law.log_w - top, K, above=max(asked.max().item(), 0.0))
+    others = _phi(law.log_w - top, law.probability, u, power=K - 1) ** (K - 1)
+    u = u[: len(others)]
     parts = []
-    for rows in (log_w - top).split(max(1, (1 << 20) // len(u))):
+    for rows in asked.split(max(1, (1 << 20) // len(u))):
         v = rows.unsqueeze(1) + u
         parts.append(torch.exp(v - torch.exp(v)) @ others)
     return K * _STEP * torch.cat(parts)
@@ -134,7 +142,8 @@ def share_moments(
     log_w = law.log_w - law.log_w.max()
     u = _line(log_w, max(n_samples))
     phi, first, second = [], [], []
-    for rows in u.split(max(1, (1 << 20) // len(log_w))):
+    least = min((K for K in n_samples if K > 1), default=1) - 2
+    for rows in u.split(max(1, (1 << 18) // len(log_w))):
         tw = torch.exp(rows.unsqueeze(1) + log_w)
         decay = torch.exp(-tw)
         phi.append(decay @ p)
@@ -142,6 +151,8 @@ def share_moments(
         first.append(decay @ (p.unsqueeze(1) * h))
         decay *= tw**a
         second.append(decay @ (p.unsqueeze(1) * h.square()))
+        if least < 0 or phi[-1][-1] ** least < _NOTHING:
+            break
     phi_, first_, second_ = torch.cat(phi).unsqueeze(1), torch.cat(first), torch.cat(second)
     means, variances = [], []
     for K in n_samples:
@@ -179,17 +190,17 @@ def expected_upper_bound(law: Law, exact: Law, n_samples: Sequence[int]) -> Tens
     return torch.where(K == 1, exact.mean(exact.log_w), bound)
 
 
-def _line(log_w: Tensor, n_samples: int) -> Tensor:
-    """Nodes of u for weights of which the largest is one."""
-    lowest = -_DIES_BELOW - math.log(n_samples)
+def _line(log_w: Tensor, n_samples: int, above: float = 0.0) -> Tensor:
+    """Nodes of u for weights of which the largest is one, and others ``above`` it by that."""
+    lowest = -_DIES_BELOW - math.log(n_samples) - above
     return torch.arange(lowest, _DIES_ABOVE - log_w.min().item(), _STEP, dtype=torch.float64)
 
 
-def _phi(log_w: Tensor, probability: Tensor, u: Tensor) -> Tensor:
-    """E[exp(-t w)] at t = exp(u)."""
-    return torch.cat(
-        [
-            torch.exp(-torch.exp(rows.unsqueeze(1) + log_w)) @ probability
-            for rows in u.split(max(1, (1 << 20) // len(log_w)))
-        ]
-    )
+def _phi(log_w: Tensor, probability: Tensor, u: Tensor, power: int = 0) -> Tensor:
+    """E[exp(-t w)] at t = exp(u), as far as its ``power`` is not negligible."""
+    parts: list[Tensor] = []
+    for rows in u.split(max(1, (1 << 18) // len(log_w))):
+        parts.append(torch.exp(-torch.exp(rows.unsqueeze(1) + log_w)) @ probability)
+        if parts[-1][-1] ** power < _NOTHING:
+            break
+    return torch.cat(parts)
