@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from iwae_core.view import theme
 
 OUT = Path(__file__).parent / "out"
+_DECADES = {"type": "log", "dtick": 1, "exponentformat": "power"}
 
 
 def add_option(parser: argparse.ArgumentParser, name: str) -> None:
@@ -34,10 +35,10 @@ def write(figure: go.Figure, path: Path) -> None:
 
 def snr_slopes(account: Mapping[str, Any]) -> go.Figure:
     """Signal-to-noise ratio against K, encoder and decoder of each estimator, log-log."""
-    figure = theme.figure(
-        title="Gradient signal-to-noise ratio on Rainforth's toy",
-        xaxis={"title": "K, samples", "type": "log", "tickvals": list(account["K"])},
-        yaxis={"title": "SNR", "type": "log"},
+    figure = _start(
+        "Gradient signal-to-noise ratio on Rainforth's toy (slope)",
+        {"title": "K, samples", "type": "log", "tickvals": list(account["K"])},
+        {"title": "SNR", **_DECADES},
     )
     estimators = list(dict.fromkeys(name.split(", ")[0] for name in account["rows"]))
     for name, row in account["rows"].items():
@@ -51,18 +52,19 @@ def snr_slopes(account: Mapping[str, Any]) -> go.Figure:
             marker={"symbol": "circle" if group == "encoder" else "diamond", "size": 8},
             mode="lines+markers",
         )
-    snr = account["rows"]["reparameterized, encoder"]["snr"]
-    for slope in (-0.5, 0.5):
-        _guide(figure, account["K"], snr[0], slope)
+        if group == "encoder":
+            expected = -0.5 if estimator == "reparameterized" else 0.5
+            _guide(figure, account["K"], row["snr"][-1], expected)
     return figure
 
 
 def jackknife_slopes(account: Mapping[str, Any]) -> go.Figure:
     """Size of the bias against K for each order, log-log, with the slope that theory gives."""
-    figure = theme.figure(
-        title="Bias of the jackknife, from exact expectations",
-        xaxis={"title": "K, samples", "type": "log"},
-        yaxis={"title": "|bias|, nats", "type": "log", "exponentformat": "power"},
+    sizes = list(account["rows"][0]["bias"])
+    figure = _start(
+        "Bias of the jackknife, from exact expectations (slope)",
+        {"title": "K, samples", "type": "log", "tickvals": sizes},
+        {"title": "|bias|, nats", **_DECADES},
     )
     for row in account["rows"]:
         sizes, bias = list(row["bias"]), np.abs(list(row["bias"].values()))
@@ -74,7 +76,7 @@ def jackknife_slopes(account: Mapping[str, Any]) -> go.Figure:
             marker={"size": 8},
             mode="lines+markers",
         )
-        _guide(figure, sizes, bias[0], row["expected_slope"])
+        _guide(figure, sizes, bias[-1], row["expected_slope"])
     return figure
 
 
@@ -88,10 +90,10 @@ def collapse_sweep(
         trained: The rows of the trained models.
     """
     variance, predicted, measured = zip(*points, strict=True)
-    figure = theme.figure(
-        title="Active units of the linear VAE on the digits",
-        xaxis={"title": "decoder variance s^2", "type": "log", "exponentformat": "power"},
-        yaxis={"title": "active units"},
+    figure = _start(
+        "Active units of the linear VAE on the digits",
+        {"title": "decoder variance s^2", **_DECADES},
+        {"title": "active units"},
     )
     figure.add_scatter(
         x=variance,
@@ -121,10 +123,10 @@ def ais_sandwich(account: Mapping[str, Any]) -> go.Figure:
     """Both sides of annealed importance sampling, less the exact log p(x)."""
     rows = account["rows"]
     temperatures = [row["n_temperatures"] for row in rows]
-    figure = theme.figure(
-        title="AIS from below and above, on the oracle",
-        xaxis={"title": "temperatures of the path", "type": "log", "tickvals": temperatures},
-        yaxis={"title": "estimate minus exact log p(x), nats"},
+    figure = _start(
+        "AIS from below and above, on the oracle",
+        {"title": "temperatures of the path", "type": "log", "tickvals": temperatures},
+        {"title": "estimate minus exact log p(x), nats"},
     )
     for side, role in (("upper", theme.PROPOSAL), ("lower", theme.BOUND)):
         figure.add_scatter(
@@ -142,10 +144,10 @@ def ais_sandwich(account: Mapping[str, Any]) -> go.Figure:
 
 def mnist_anchors(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     """NLL after some epochs, beside the numbers measured before; bars are one standard error."""
-    figure = theme.figure(
-        title="MNIST anchors: one stochastic layer, batch 100, Adam 1e-3",
-        xaxis={"title": "epochs", "type": "log", "tickvals": [2, 5, 10, 20]},
-        yaxis={"title": "NLL_500 on 500 test images, nats"},
+    figure = _start(
+        "MNIST anchors: one stochastic layer, batch 100, Adam 1e-3",
+        {"title": "epochs", "type": "log", "tickvals": [2, 5, 10, 20]},
+        {"title": "NLL_500 on 500 test images, nats"},
     )
     for number, K in enumerate(dict.fromkeys(row["K"] for row in rows)):
         of_k = [row for row in rows if row["K"] == K]
@@ -174,10 +176,10 @@ def burda_table(results: Sequence[Mapping[str, Any]]) -> go.Figure:
 
     Fixed and dynamic MNIST stand apart: they are different data.
     """
-    figure = theme.figure(
-        title="Burda et al.'s table: published and ours",
-        xaxis={"title": {"text": "data set; layers:K:objective, epochs", "standoff": 16}},
-        yaxis={"title": "NLL, nats"},
+    figure = _start(
+        "Burda et al.'s table: published and ours",
+        {"title": "layers:K:objective, epochs trained; data set"},
+        {"title": "NLL, nats"},
     )
     labels = [
         [result["dataset"] for result in results],
@@ -201,12 +203,23 @@ def burda_table(results: Sequence[Mapping[str, Any]]) -> go.Figure:
     return figure
 
 
-def _guide(figure: go.Figure, sizes: Sequence[float], start: float, slope: float) -> None:
-    """A thin line of a known slope on log-log axes, from ``(sizes[0], start)``."""
+def _start(title: str, xaxis: dict[str, Any], yaxis: dict[str, Any]) -> go.Figure:
+    """An empty figure that fills a window, its legend beside it."""
+    return theme.figure(
+        title=title,
+        xaxis=xaxis,
+        yaxis=yaxis,
+        margin={"l": 80, "r": 24, "t": 56, "b": 72},
+        legend={"orientation": "v", "x": 1.02, "y": 1, "yanchor": "top"},
+    )
+
+
+def _guide(figure: go.Figure, sizes: Sequence[float], end: float, slope: float) -> None:
+    """A thin line of a known slope on log-log axes, through ``(sizes[-1], end)``."""
     x = np.array(sizes, dtype=float)
     figure.add_scatter(
         x=x,
-        y=start * (x / x[0]) ** slope,
+        y=end * (x / x[-1]) ** slope,
         name=f"slope {slope:g}",
         line=theme.line(theme.EXACT, 1),
         mode="lines",

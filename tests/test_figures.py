@@ -50,17 +50,17 @@ def test_a_reproduction_prints_json_and_leaves_a_figure_that_needs_no_network(
 
 
 def test_the_figure_of_the_bias_has_its_sizes_and_slopes():
-    row = {"order": 1, "bias": {8: -0.02, 16: -0.005}, "slope": -2.0, "expected_slope": -2}
+    row = {"order": 1, "bias": {8: -0.03, 16: -0.005}, "slope": -2.0, "expected_slope": -2}
     figure = figures.jackknife_slopes({"rows": [row]})
     curve = trace(figure, "order 1 (-2.00)")
     assert list(curve.x) == [8, 16]
-    np.testing.assert_allclose(numbers(curve.y), [0.02, 0.005])
+    np.testing.assert_allclose(numbers(curve.y), [0.03, 0.005])
     np.testing.assert_allclose(numbers(trace(figure, "slope -2").y), [0.02, 0.005])
 
 
 def test_the_figure_of_the_signal_to_noise_ratio_tells_encoder_from_decoder():
     rows = {
-        "reparameterized, encoder": {"slope": -0.5, "snr": [0.4, 0.2]},
+        "reparameterized, encoder": {"slope": -0.5, "snr": [0.4, 0.25]},
         "reparameterized, decoder": {"slope": 0.5, "snr": [0.1, 0.2]},
         "wake_sleep, encoder": {"slope": 0.5, "snr": [0.3, 0.6]},
     }
@@ -71,7 +71,7 @@ def test_the_figure_of_the_signal_to_noise_ratio_tells_encoder_from_decoder():
     assert encoder.line.dash != decoder.line.dash
     assert trace(figure, "wake_sleep, encoder (+0.50)").line.color != encoder.line.color
     np.testing.assert_allclose(numbers(decoder.y), [0.1, 0.2])
-    np.testing.assert_allclose(numbers(trace(figure, "slope -0.5").y), [0.4, 0.2])
+    np.testing.assert_allclose(numbers(trace(figure, "slope -0.5").y), [0.5, 0.25])
 
 
 def test_the_figure_of_the_sweep_has_every_count():
