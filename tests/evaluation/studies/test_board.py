@@ -1,0 +1,119 @@
+"""The board: every row against the estimator it names and the theory beside it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from iwae_core.evaluation.studies import choices, weighting
+from iwae_core.evaluation.studies.board import METHODS, SCENES, BoardConfig, run
+from iwae_core.rng import stream
+from iwae_core.sampling import estimators
+
+REPORTS = {name: run(BoardConfig(**dict(scene.settings))) for name, scene in SCENES.items()}
+
+
+def rows(report):
+    return {row.key: row for row in report.rows}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_method_is_there_and_measured_as_theory_says(name):
+    report = REPORTS[name]
+    assert list(rows(report)) == list(METHODS)
+    assert report.missing == ()
+    for row in report.rows:
+        assert row.value.shape == (200,)
+        error = row.value - report.exact
+        assert row.rmse == pytest.approx(math.sqrt((error**2).mean()), rel=1e-9)
+        assert row.bias == pytest.approx(error.mean(), rel=1e-9)
+        assert row.bias_error == pytest.approx(error.std(ddof=1) / math.sqrt(200), rel=1e-9)
+    # Where weights are tame the exact deviation is met: 5 standard errors of the RMSE, and 5 %
+    # for what holds for many draws only.
+    for row in report.rows if name == "fair" else ():
+        if row.true_std is not None:
+            assert abs(row.rmse - row.true_std) < 5 * row.rmse_error + 0.05 * row.true_std
+
+
+@pytest.mark.parametrize(
+    "key", ["importance", "self_normalized", "control_variate", "pareto_smoothed"]
+)
+def test_rows_on_shared_draws_are_the_estimators_of_the_library(key):
+    config = BoardConfig(loc=0.5, scale=2.5, n_samples=80, seed=3)
+    asked = weighting.problem("two_modes", "normal", 0.5, 2.5, 3.0, "z")
+    z = asked.draw((80, 200), stream(3, "board"), torch.float64)
+    value = getattr(estimators, key)(asked.f(z), asked.log_weights(z)).value
+    np.testing.assert_array_equal(rows(run(config))[key].value, value.numpy())
+
+
+def test_costs_are_counted():
+    found = rows(REPORTS["fair"])
+    assert {row.n_draws for row in found.values()} == {250}
+    assert found["monte_carlo"].n_density == 0
+    assert found["importance"].n_density == found["optimal"].n_density == 500
+    # p, q and the wide density, whichever of the two it was drawn from
+    assert found["defensive"].n_density == found["balance"].n_density == 750
+    assert found["sir_systematic"].n_copies == 250
+    assert found["importance"].n_copies == 0
+    nested = rows(run(BoardConfig(family="defensive", n_samples=50)))
+    assert nested["importance"].n_density == 150
+    assert nested["defensive"].n_density == 200
+
+
+def test_the_scenes_are_what_they_say():
+    fair = rows(REPORTS["fair"])
+    plain = fair["importance"].true_std
+    assert fair["optimal"].true_std < 0.7 * plain
+    for key in ("self_normalized", "control_variate", "defensive", "balance"):
+        assert 0.9 * plain < fair[key].true_std < 1.1 * plain
+    missed = rows(REPORTS["one_mode"])
+    for key in ("importance", "self_normalized", "pareto_smoothed", "sir_stratified"):
+        assert abs(missed[key].bias) > 1.0
+    for key in ("defensive", "balance", "power"):
+        assert abs(missed[key].bias) < 5 * missed[key].bias_error
+        assert missed[key].rmse < 1.0
+    rare = REPORTS["rare"]
+    assert 1 / rare.exact == pytest.approx(741, abs=0.5)
+    rare = rows(rare)
+    assert rare["importance"].rmse < 0.15 / 741
+    assert rare["monte_carlo"].rmse > 1 / 741
+    assert rare["self_normalized"].rmse > 5 * rare["importance"].rmse
+    assert rare["optimal"].rmse < 1e-12
+    narrow = rows(REPORTS["narrow"])
+    assert narrow["importance"].true_std == math.inf
+    assert math.isfinite(narrow["defensive"].true_std)
+    assert narrow["defensive"].rmse < narrow["importance"].rmse
+    assert narrow["pareto_smoothed"].bias < -5 * narrow["pareto_smoothed"].bias_error
+
+
+def test_an_unnormalized_target_leaves_only_what_divides_the_constant_out():
+    report = run(BoardConfig(target="unnormalized", loc=0.5, scale=1.5))
+    kept = {
+        "monte_carlo", "self_normalized", "pareto_smoothed",
+        "sir_multinomial", "sir_stratified", "sir_systematic",
+    }  # fmt: skip
+    assert set(rows(report)) == kept
+    assert {reason for _, reason in report.missing} == {"needs a normalized target"}
+    assert report.exact == 1.0
+    for row in report.rows:
+        assert abs(row.bias) < 5 * row.bias_error + 0.02
+
+
+@pytest.mark.parametrize("target", ["drawn.AAcz_zcAABGQ_QA", "uniform", "student_t", "laplace"])
+def test_the_board_takes_any_target_and_never_breaks(target):
+    for family in ("normal", "uniform"):
+        report = run(BoardConfig(target=target, family=family, loc=4.0, scale=0.7, n_samples=30))
+        assert len(report.rows) + len(report.missing) == len(METHODS)
+        assert "monte_carlo" in rows(report)
+        assert "optimal" in rows(report)
+    assert choices.SAFE_SHARE == 0.2
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="at least 25, got 24"):
+        BoardConfig(n_samples=24)
+    with pytest.raises(ValueError, match="at most 2000, got 2001"):
+        BoardConfig(n_samples=2001)
+    with pytest.raises(ValueError, match="unknown target"):
+        BoardConfig(target="x")
