@@ -111,7 +111,10 @@ class Centered(Integrand):
 
     def log_abs(self, z: Tensor) -> Tensor:
         """Logarithm of the distance from the center, in nats."""
-        return torch.log(torch.abs(self(z)))
+        log_f = self.f.log_abs(z)
+        # Where f dwarfs the center, its logarithm is the answer, even if f itself overflows.
+        dwarfs = log_f > 40 + math.log(max(abs(self.center), 1e-300))
+        return torch.where(dwarfs, log_f, torch.log(torch.abs(self(z))))
 
 
 def find_target(name: str) -> Named[Univariate]:

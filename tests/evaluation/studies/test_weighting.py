@@ -177,6 +177,24 @@ def test_every_scene_is_the_problem_it_is_named_after():
         assert (asked.target, asked.f, asked.exact) == (named.target, named.f, named.exact)
 
 
+@pytest.mark.parametrize("integrand", choices.INTEGRANDS)
+@pytest.mark.parametrize("target", choices.TARGETS)
+def test_the_variance_under_the_target_is_that_of_a_plain_sum(target, integrand):
+    # exp(z) overflows far out, where no draw goes; its variance must not.
+    if not choices.has_answer(target, integrand):
+        return
+    if target == "student_t" and integrand[:5] != "above":
+        return  # infinite, or too slow to converge for a sum
+    p, f = choices.TARGETS[target].made, choices.INTEGRANDS[integrand].made
+    z = torch.linspace(-60, 60, 120_001, dtype=torch.float64)
+    mass = (p.log_prob(z) - p.log_normalizer).exp() * 1e-3
+    values = torch.where(mass > 0, f(z), 0.0)
+    mean = (mass * values).sum()
+    variance = (mass * (values - mean) ** 2).sum().item()
+    found = weighting.variances(WeightingConfig(target=target, integrand=integrand)).under_p
+    assert found == pytest.approx(variance, rel=2e-2)
+
+
 def test_the_centered_integrand_knows_how_it_grows():
     heavy = choices.Centered(choices.INTEGRANDS["above_3"].made, 0.1)
     assert heavy.tails[0] == heavy.tails[1]  # constant on both sides, not zero on the left
