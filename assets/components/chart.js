@@ -3,6 +3,7 @@
 // once its returned function when the chart leaves the page; both may be called any number of times.
 
 import { templates, toDark } from "./theme.js";
+import { channels, isDark } from "./tones.js";
 
 const charts = new WeakMap(); // parentElement -> { node, observer, config, painted }
 const FRAME_MS = 380;
@@ -18,19 +19,6 @@ export function plotly() {
     document.head.append(script);
   });
   return library;
-}
-
-export function isDark(element) {
-  const color = getComputedStyle(element).getPropertyValue("--st-background-color").trim();
-  const [red, green, blue] = channels(color) ?? [255, 255, 255];
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 128;
-}
-
-function channels(color) {
-  const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(color);
-  if (hex) return hex.slice(1).map((pair) => parseInt(pair, 16));
-  const rgb = /^rgba?\(\s*([\d.]+)[\s,]+([\d.]+)[\s,]+([\d.]+)/i.exec(color);
-  return rgb ? rgb.slice(1).map(Number) : null;
 }
 
 // Figures are built with light tones; a tone of the palette becomes its dark partner, opacity kept.

@@ -47,12 +47,21 @@ export function readable(value, span = Math.abs(value)) {
 
 export const minus = (value) => String(value).replace("-", "\u2212");
 
-// A rectangle with axes; returns the maps from data to CSS px.
-export function axes({ pen, width, height }, { x, y, xLabel = "", yLabel = "", tones, grid = true }) {
+// A rectangle with axes, in a part of the sheet that starts at `left`, `top`; returns the maps from
+// data to CSS px. `xTicks` are [place, text] pairs where round numbers would not do.
+export function axes(
+  { pen, width, height, left = 0, top = 0 },
+  { x, y, xLabel = "", yLabel = "", title = "", tones, grid = true, xTicks = null },
+) {
   const yTicks = y ? ticks(...y, height < 180 ? 4 : 5) : [];
   const yTexts = yTicks.map((tick) => readable(tick, y[1] - y[0]));
   const wide = Math.max(8, ...yTexts.map((text) => pen.measureText(text).width + 10));
-  const box = { left: wide, right: width - 10, top: yLabel ? 22 : 8, bottom: height - (xLabel ? 38 : 22) };
+  const box = {
+    left: left + wide,
+    right: left + width - 10,
+    top: top + (yLabel || title ? 24 : 8),
+    bottom: top + height - (xLabel ? 40 : 22),
+  };
   const toX = (value) => box.left + ((value - x[0]) / (x[1] - x[0] || 1)) * (box.right - box.left);
   const toY = (value) => box.bottom - ((value - y[0]) / (y[1] - y[0] || 1)) * (box.bottom - box.top);
   pen.lineWidth = 1;
@@ -66,15 +75,86 @@ export function axes({ pen, width, height }, { x, y, xLabel = "", yLabel = "", t
   });
   pen.textAlign = "center";
   pen.textBaseline = "top";
-  for (const tick of ticks(...x, width < 360 ? 4 : 6)) {
-    pen.fillText(readable(tick, x[1] - x[0]), toX(tick), box.bottom + 5);
-  }
-  if (xLabel) pen.fillText(xLabel, (box.left + box.right) / 2, height - 16);
+  const round = () => ticks(...x, width < 360 ? 4 : 6).map((tick) => [tick, readable(tick, x[1] - x[0])]);
+  for (const [tick, text] of xTicks ?? round()) pen.fillText(text, toX(tick), box.bottom + 5);
+  if (xLabel) pen.fillText(xLabel, (box.left + box.right) / 2, top + height - 17);
   pen.textAlign = "left";
-  if (yLabel) pen.fillText(yLabel, 2, 2);
+  if (yLabel) pen.fillText(yLabel, left + 2, top + 2);
+  if (title) note(pen, title, left + 2, top + 14, { color: tones.text, bold: true });
   pen.strokeStyle = tones.muted;
   segment(pen, box.left, box.bottom, box.right, box.bottom);
   return { toX, toY, box };
+}
+
+// A text with its baseline at y.
+export function note(pen, text, x, y, { color, align = "left", bold = false }) {
+  pen.save();
+  pen.font = bold ? `600 ${FONT}` : FONT;
+  pen.fillStyle = color;
+  pen.textAlign = align;
+  pen.textBaseline = "alphabetic";
+  pen.fillText(text, x, y);
+  pen.restore();
+}
+
+export function spot(pen, x, y, { color, radius = 4, hollow = false }) {
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 2 * Math.PI);
+  pen.lineWidth = 2;
+  pen.strokeStyle = pen.fillStyle = color;
+  if (hollow) pen.stroke();
+  else pen.fill();
+}
+
+// A line and the area below it, down to y = 0.
+export function curve(pen, scale, points, { color, fill = 0, alpha = 1, ...style }) {
+  if (fill) {
+    pen.save();
+    pen.globalAlpha = fill * alpha;
+    pen.fillStyle = color;
+    pen.beginPath();
+    pen.moveTo(scale.toX(points[0][0]), scale.toY(0));
+    for (const [x, y] of points) pen.lineTo(scale.toX(x), scale.toY(Number.isFinite(y) ? y : 0));
+    pen.lineTo(scale.toX(points[points.length - 1][0]), scale.toY(0));
+    pen.fill();
+    pen.restore();
+  }
+  line(pen, scale, points, { color, alpha, ...style });
+}
+
+// The area between two lines over the same x.
+export function band(pen, { toX, toY }, low, high, { color, alpha = 0.18 }) {
+  if (low.length < 2) return;
+  pen.save();
+  pen.globalAlpha = alpha;
+  pen.fillStyle = color;
+  pen.beginPath();
+  for (const [x, y] of low) pen.lineTo(toX(x), toY(y));
+  for (const [x, y] of high.toReversed()) pen.lineTo(toX(x), toY(y));
+  pen.fill();
+  pen.restore();
+}
+
+// A histogram of values over `range`; returns its axes' maps.
+export function histogram(sheet, values, range, { tones, color, count = 36, ...labels }) {
+  const { pen } = sheet;
+  const counts = new Array(count).fill(0);
+  const unit = (range[1] - range[0]) / count || 1;
+  for (const value of values) {
+    const bin = Math.floor((value - range[0]) / unit);
+    if (bin >= 0 && bin <= count) counts[Math.min(bin, count - 1)]++;
+  }
+  const scale = axes(sheet, { x: range, y: [0, Math.max(...counts, 1) * 1.08], tones, ...labels });
+  pen.save();
+  pen.fillStyle = color;
+  pen.globalAlpha = 0.75;
+  counts.forEach((held, i) => {
+    if (!held) return;
+    const [x0, x1] = [scale.toX(range[0] + i * unit), scale.toX(range[0] + (i + 1) * unit)];
+    pen.fillRect(x0, scale.toY(held), Math.max(1, x1 - x0 - 1), scale.box.bottom - scale.toY(held));
+  });
+  pen.restore();
+  return scale;
 }
 
 export function segment(pen, x0, y0, x1, y1) {
@@ -89,7 +169,7 @@ export function line(pen, { toX, toY }, points, { color, width = 2, dash = [], a
   pen.save();
   pen.strokeStyle = color;
   pen.lineWidth = width;
-  pen.globalAlpha = alpha;
+  pen.globalAlpha *= alpha;
   pen.setLineDash(dash);
   pen.beginPath();
   let down = false;

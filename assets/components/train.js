@@ -2,9 +2,9 @@
 // only when the last answer is drawn, so a slow server or browser slows the picture, never piles up.
 // Streamlit calls `draw` at each change of data; the canvases and the loop stay.
 
-import { isDark } from "./chart.js";
 import * as plot from "./plot.js";
 import { categories, grid, muted, roles, text } from "./theme.js";
+import { isDark } from "./tones.js";
 import { ess, normalize } from "./weights.js";
 import { unpack } from "./wire.js";
 

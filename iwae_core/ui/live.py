@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
@@ -64,4 +65,4 @@ def message(run: LiveRun, since: int, generation: int) -> bytes:
             "reconstructions": frame.reconstructions,
             "samples": frame.samples,
         }
-    return pack(meta, arrays)
+    return pack(meta, {name: values.astype(np.float32) for name, values in arrays.items()})

@@ -9,13 +9,23 @@ import streamlit as st
 from iwae_core.evaluation.studies import tightness as _tightness
 from iwae_core.evaluation.studies import weighting as _weighting
 from iwae_core.evaluation.studies.tightness import RunsReport, TightnessConfig, TightnessReport
-from iwae_core.evaluation.studies.weighting import WeightingConfig, WeightingReport
+from iwae_core.evaluation.studies.weighting import (
+    GhostReport,
+    WeightingConfig,
+    WeightingReport,
+)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def weighting(config: WeightingConfig) -> WeightingReport:
     """One run of importance sampling on the line."""
     return _weighting.run(config)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def ghosts(config: WeightingConfig) -> GhostReport:
+    """The same run many times with other noise."""
+    return _weighting.ghosts(config)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -71,6 +71,11 @@ class Link:
         for message in self._memory.messages:
             st.warning(message, icon=":material/link_off:")
 
+    @property
+    def page(self) -> str:
+        """The page's name."""
+        return self._page
+
     def key(self, field: Field[Any]) -> str:
         """Key of the field's widget, whose state holds the field's value from here on."""
         key = f"{self._page}.{field.name}"

@@ -2,17 +2,24 @@
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from iwae_core.evaluation.studies import choices
-from iwae_core.evaluation.studies.weighting import ESTIMATORS, WeightingConfig, WeightingReport
+from iwae_core.evaluation.studies.transport import noise
+from iwae_core.evaluation.studies.weighting import (
+    ESTIMATORS,
+    N_GHOSTS,
+    WeightingConfig,
+    WeightingReport,
+)
+from iwae_core.sampling.densities import StudentT
 from iwae_core.sampling.psis import MIN_DRAWS
-from iwae_core.ui import charts, code, controls, metrics, scenes
-from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField, SeedField
-from iwae_core.ui.metrics import Metric
+from iwae_core.ui import canvas, code, controls, formulas, scenes, studies
+from iwae_core.ui.fields import BoolField, ChoiceField, Field, FloatField, IntField, SeedField
 from iwae_core.ui.url import Link
 from iwae_core.view import weighting as view
-from iwae_core.view.numbers import digits, fixed, percent
+from iwae_core.view.numbers import digits, fixed
 
 _START = WeightingConfig()
 TARGET = ChoiceField(name="target", default=_START.target, choices=tuple(choices.TARGETS))
@@ -22,10 +29,11 @@ SCALE = FloatField(name="scale", default=_START.scale, low=0.2, high=4.0)
 DF = FloatField(name="df", default=_START.df, low=1.0, high=30.0)
 INTEGRAND = ChoiceField(name="f", default=_START.integrand, choices=tuple(choices.INTEGRANDS))
 ESTIMATOR = ChoiceField(name="average", default=_START.estimator, choices=tuple(ESTIMATORS))
-N_SAMPLES = IntField(name="K", default=_START.n_samples, low=1, high=4096)
+N_SAMPLES = IntField(name="K", default=_START.n_samples, low=1, high=10_000)
+GHOSTS = BoolField(name="ghosts")
 SEED = SeedField(default=2)  # a typical draw: 0.6 standard errors low
 
-FIELDS = (TARGET, FAMILY, LOC, SCALE, DF, INTEGRAND, ESTIMATOR, N_SAMPLES, SEED)
+FIELDS = (TARGET, FAMILY, LOC, SCALE, DF, INTEGRAND, ESTIMATOR, N_SAMPLES, GHOSTS, SEED)
 SCENES = choices.scenes()
 # What a scene sets, by the names of WeightingConfig.
 SETTINGS: dict[str, Field[Any]] = {
@@ -39,22 +47,23 @@ SETTINGS: dict[str, Field[Any]] = {
 _ESTIMATOR_NAMES = {"importance": "Plain", "self_normalized": "Self-normalized"}
 
 
-def proposal_controls(link: Link) -> None:
-    """The three in sight: where q is, how wide, and how many draws."""
-    controls.slider(link, LOC, "Proposal: location", step=0.1)
-    controls.slider(link, SCALE, "Proposal: scale", step=0.05)
+def main_controls(link: Link) -> None:
+    """The two in sight beside the scene: the question and the number of draws."""
+    controls.choice(link, INTEGRAND, "Question: mean of f(z)", names=_titles(choices.INTEGRANDS))
     controls.log_slider(link, N_SAMPLES, "K", unit="draws")
 
 
 def more_controls(link: Link) -> None:
-    """The rest: question, target, family, average."""
-    controls.choice(link, INTEGRAND, "Question: mean of f(z)", names=_titles(choices.INTEGRANDS))
+    """The rest: target, average, ghosts, and q in numbers."""
     controls.choice(link, TARGET, "Target", names=_titles(choices.TARGETS))
+    controls.choice(link, ESTIMATOR, "Average", names=_ESTIMATOR_NAMES)
+    controls.toggle(link, GHOSTS, f"{N_GHOSTS} ghosts", help="The same run with other noise.")
     controls.choice(link, FAMILY, "Proposal: family", names=_titles(choices.FAMILIES))
+    controls.number(link, LOC, "Proposal: location", step=0.1)
+    controls.number(link, SCALE, "Proposal: scale", step=0.1)
     controls.log_slider(
         link, DF, "Degrees of freedom", help="Of a Student t proposal; few make heavy tails."
     )
-    controls.choice(link, ESTIMATOR, "Average", names=_ESTIMATOR_NAMES)
 
 
 def config(link: Link) -> WeightingConfig:
@@ -79,76 +88,60 @@ def config(link: Link) -> WeightingConfig:
     )
 
 
-def cards(report: WeightingReport) -> None:
-    """The answer and the health of the weights."""
-    K = len(report.z)
+def picture(link: Link, config: WeightingConfig, report: WeightingReport) -> None:
+    """Place the scene: p, q with its handles, the weights as stems, and the estimate."""
+    K = config.n_samples
+    given = noise(config.family, K, config.seed, config.df)
+    f = choices.INTEGRANDS[config.integrand]
+    n, repeats = report.n, report.repeats
+    if link.value(GHOSTS):
+        many = studies.ghosts(config)
+        n, repeats = many.n, many.running
     expected = f"of {K}; expect {digits(report.expected_ess)}"
     if report.expected_ess == 0:
         expected = f"of {K}; E_q[w²] = ∞"
-    metrics.row(
-        Metric("Estimate", digits(report.estimate), f"exact {digits(report.exact)}"),
-        Metric(
-            "Error",
-            digits(report.estimate - report.exact),
-            f"reported ± {digits(report.std_error, 2)}",
-            "Below: the standard error that the draws themselves report.",
-        ),
-        Metric(
-            "ESS",
-            digits(report.ess),
-            expected,
-            "Effective sample size. Expected for many draws: K / E_q[w²], from the exact moment.",
-        ),
-        Metric(
-            "Heaviest draw",
-            percent(report.max_weight),
-            f"equal share {percent(1 / K)}",
-            "Share of the total weight that one draw holds.",
-        ),
-        Metric(
-            "k-hat",
-            fixed(report.k_hat) if K >= MIN_DRAWS else "none",
-            view.verdict(report.k_hat) if K >= MIN_DRAWS else f"needs {MIN_DRAWS} draws",
-            f"Tail shape of the weights, fitted to the largest; exact {fixed(report.tail_index)}.",
-        ),
-    )
-
-
-def draws(config: WeightingConfig, report: WeightingReport) -> None:
-    """Place the picture of densities and stems."""
-    f = choices.INTEGRANDS[config.integrand].title
-    charts.show(
-        view.draws,
-        report,
-        f,
-        key="borrowed_samples.draws",
-        alt=f"Target p, proposal q and f(z) = {f} over z; below, {len(report.z)} draws from q as "
-        f"stems sized by weight. Effective sample size {digits(report.ess)}.",
-        height=470,
-    )
-
-
-def log_weights(report: WeightingReport) -> None:
-    """Place the histogram of the log weights."""
-    low, high = report.log_w.min(), report.log_w.max()
-    charts.show(
-        view.log_weights,
-        report,
-        key="borrowed_samples.log_weights",
-        alt=f"Histogram of the log weights, from {fixed(low)} to {fixed(high)} nats.",
-        height=330,
-    )
-
-
-def running(report: WeightingReport) -> None:
-    """Place the running estimate against the exact value."""
-    charts.show(
-        view.running,
-        report,
-        key="borrowed_samples.running",
-        alt="Estimate from the first n draws with its band; it ends at "
-        f"{digits(report.estimate)}, the exact value is {digits(report.exact)}.",
-        height=330,
+    enough = K >= MIN_DRAWS
+    canvas.show(
+        "borrowed",
+        link,
+        LOC,
+        SCALE,
+        DF,
+        FAMILY,
+        alt=f"Target p and proposal q over z; below, {K} draws from q as stems sized by weight; "
+        f"the estimate ends at {digits(report.estimate)}, the exact value is "
+        f"{digits(report.exact)}.",
+        meta={
+            "target": formulas.density(choices.find_target(config.target).made),
+            "target_title": choices.find_target(config.target).title,
+            "family_titles": {**_titles(choices.FAMILIES), "defensive": "80 % + 20 % wide"},
+            "safe": formulas.density(choices.SAFE),
+            "safe_share": choices.SAFE_SHARE,
+            "df_stops": given.df,
+            "log_constants": [
+                formulas.density(StudentT(df=df))["log_constant"] for df in given.df
+            ],
+            "f": formulas.integrand(f.made),
+            "f_title": f.title,
+            "average": config.estimator,
+            "exact": report.exact,
+            "exact_text": digits(report.exact),
+            "target_error": digits(report.std_under_target / K**0.5, 2),
+            "k_hat_help": "Tail shape of the weights, fitted to the largest draws; "
+            f"exact for this q: {fixed(report.tail_index)}.",
+            "report": {
+                "expected": expected,
+                "k_hat": fixed(report.k_hat) if enough else "none",
+                "verdict": view.verdict(report.k_hat) if enough else f"needs {MIN_DRAWS} draws",
+                "true_error": digits(report.std_of_term / K**0.5, 2),
+            },
+        },
+        arrays={
+            "x": given.x,
+            "fixed": given.fixed,
+            "n": n,
+            "ghosts": repeats.astype(np.float32),
+        },
     )
 
 
@@ -166,27 +159,6 @@ def script(config: WeightingConfig) -> str:
         K=config.n_samples,
         SEED=config.seed,
     )
-
-
-def numbers(config: WeightingConfig, report: WeightingReport) -> dict[str, float | int | str]:
-    """Live numbers of the prose, ready to read."""
-    K = config.n_samples
-    return {
-        "K": K,
-        "estimate": digits(report.estimate),
-        "std_error": digits(report.std_error, 2),
-        "exact": digits(report.exact),
-        "true_error": digits(report.std_of_term / K**0.5, 2),
-        "target_error": digits(report.std_under_target / K**0.5, 2),
-        "shown": view.MAX_STEMS,
-        "top_share": percent(sum(sorted(report.w)[-5:])),
-        "n_top": min(5, K),
-    }
-
-
-def stems_note(config: WeightingConfig) -> str:
-    """Which part of the prose explains the stems."""
-    return "stems" if config.n_samples <= view.MAX_STEMS else "stems_capped"
 
 
 def show_narrow(link: Link) -> None:

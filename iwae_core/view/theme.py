@@ -205,6 +205,11 @@ def javascript() -> str:
             mode: {name: getattr(role, mode) for name, role in ROLES.items()}
             for mode in ("light", "dark")
         },
+        "roleTexts": {
+            mode: {name: getattr(role, f"{mode}_text") for name, role in ROLES.items()}
+            for mode in ("light", "dark")
+        },
+        "background": BACKGROUND,
         "text": TEXT,
         "muted": MUTED,
         "grid": GRID,

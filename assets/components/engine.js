@@ -1,0 +1,223 @@
+// One draggable picture. Python sends a message (iwae_core/ui/canvas.py): the state of the page's
+// fields, seeded noise, exact values. The browser draws at display rate while something is dragged;
+// on release the state goes back, Python computes the exact report and the address follows.
+//
+// A scene is a module with these functions, none of which keeps anything:
+//   decode(meta, arrays) -> model          once for each message
+//   compute(state, model) -> numbers       every formula; once for each state
+//   height(width) -> px                    of the canvas
+//   layout(size, state, numbers, model) -> view      where things are
+//   draw(pen, { view, state, numbers, model, tones, mark })
+// and, as far as it has them,
+//   handles(context) -> [{ name, label, x, y, value, low, high, text, tone, shape }]
+//   drag(name, point, context) -> state    point in CSS px of the canvas
+//   nudge(name, steps, context) -> state   steps: 1 fine, 10 coarse, negative to the left or down
+//   click(point, context) -> state | null
+//   formula(context) -> [{ symbol, value, term, role }]       live numbers below their symbols
+//   cards(context) -> [{ label, value, note, help }]
+//   buttons(context) -> [{ name, label, pressed }],  press(name, context) -> state
+//   says(context) -> what changed, for those who do not see it
+//   table(context) -> rows of the data, for the download
+// `mark` is the term of the formula under the pointer; `fresh` in a context says that the exact
+// report of the message belongs to the state on screen.
+
+import { Handles } from "./handles.js";
+import { begin, surface } from "./plot.js";
+import { Buttons, Cards, Formula, element, save } from "./readouts.js";
+import { dress, tones } from "./tones.js";
+import { unpack } from "./wire.js";
+
+const TWEEN_MS = 260;
+const stages = new WeakMap(); // parentElement -> Stage
+
+export default function show({ parentElement, data, setStateValue }, scene) {
+  const stage = stages.get(parentElement) ?? new Stage(parentElement, scene);
+  stages.set(parentElement, stage);
+  stage.receive(unpack(data), setStateValue);
+  return () => {
+    stage.remove();
+    stages.delete(parentElement);
+  };
+}
+
+export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+class Stage {
+  constructor(parent, scene) {
+    Object.assign(this, { parent, scene, mark: null, history: [], frame: 0 });
+    this.root = element(parent, "section", "lab-scene");
+    this.formula = new Formula(this.root, (term) => this.highlight(term));
+    const box = element(this.root, "div", "lab-stage");
+    this.canvas = surface(box, 100, "");
+    this.canvas.drawn = 0; // benchmarks count these
+    this.handles = new Handles(box, {
+      drag: (name, point) => this.set(scene.drag(name, point, this.context())),
+      nudge: (name, steps) => this.set(scene.nudge(name, steps, this.context())),
+      release: () => this.release(),
+    });
+    if (scene.click) this.canvas.addEventListener("click", (event) => this.click(event));
+    this.buttons = new Buttons(this.root, (name) => {
+      this.set(scene.press(name, this.context()));
+      this.release();
+    });
+    this.cards = new Cards(this.root);
+    this.voice = element(this.root, "p", "lab-quiet");
+    this.voice.setAttribute("aria-live", "polite");
+    this.tools();
+    this.root.addEventListener("keydown", (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key === "z") this.undo(event);
+    });
+    this.observer = new ResizeObserver(() => this.invalidate());
+    this.observer.observe(this.root);
+  }
+
+  tools() {
+    const row = element(this.root, "p", "lab-tools");
+    if (this.scene.handles) {
+      const hint = element(row, "span");
+      hint.textContent = "Drag a handle, or focus it and use the arrow keys (Shift: coarse, Ctrl+Z: undo).";
+    }
+    const button = (label, action) => {
+      const node = element(row, "button");
+      node.type = "button";
+      node.textContent = label;
+      node.addEventListener("click", action);
+    };
+    button("PNG", () => this.canvas.toBlob((blob) => save(blob, `${this.meta.name}.png`)));
+    if (this.scene.table) {
+      button("CSV", () => {
+        const text = this.scene.table(this.context()).map((cells) => cells.join(",")).join("\r\n");
+        save(new Blob([text + "\r\n"], { type: "text/csv" }), `${this.meta.name}.csv`);
+      });
+    }
+  }
+
+  receive({ meta, arrays }, send) {
+    const first = !this.meta;
+    this.send = send;
+    this.meta = meta;
+    this.model = this.scene.decode(meta, arrays);
+    this.sent ??= meta.echo;
+    this.canvas.setAttribute("aria-label", meta.alt);
+    // An answer to an earlier state than the one on screen brings its report, not its state.
+    const late = meta.echo < this.sent || this.handles.busy;
+    if (first) this.state = { ...meta.state };
+    else if (!late) this.adopt(meta.state);
+    this.changed();
+    if (!first && this.fresh()) this.voice.textContent = this.scene.says?.(this.context()) ?? "";
+    this.root.dataset.echo = meta.echo; // tests wait for this
+  }
+
+  adopt(target) {
+    if (same(this.state, target)) return;
+    const start = this.state;
+    this.state = { ...target };
+    if (still()) return;
+    const began = performance.now();
+    this.tween = (now) => {
+      const part = Math.min(1, (now - began) / TWEEN_MS);
+      const ease = part * part * (3 - 2 * part);
+      this.state = part < 1 ? between(start, target, ease) : { ...target };
+      this.changed();
+      if (part === 1) this.tween = null;
+    };
+  }
+
+  fresh() {
+    return same(this.state, this.meta.state);
+  }
+
+  context() {
+    const { state, model, view, mark } = this;
+    this.numbers ??= this.scene.compute(state, model);
+    return { state, numbers: this.numbers, model, view, mark, fresh: this.fresh() };
+  }
+
+  set(state) {
+    if (!state || same(state, this.state)) return;
+    this.tween = null;
+    this.state = state;
+    this.changed();
+  }
+
+  changed() {
+    this.numbers = null;
+    this.invalidate();
+  }
+
+  highlight(term) {
+    this.mark = term;
+    this.invalidate();
+  }
+
+  click(event) {
+    const state = this.scene.click({ x: event.offsetX, y: event.offsetY }, this.context());
+    if (!state) return;
+    this.set(state);
+    this.release();
+  }
+
+  release() {
+    if (same(this.state, this.meta.state)) return;
+    this.history.push({ ...this.meta.state });
+    this.tell();
+  }
+
+  undo(event) {
+    const last = this.history.pop();
+    if (!last) return;
+    event.preventDefault();
+    this.set(last);
+    this.tell();
+  }
+
+  tell() {
+    this.sent += 1;
+    this.send("state", { ...this.state, sent: this.sent });
+  }
+
+  invalidate() {
+    this.frame ||= requestAnimationFrame((now) => this.paint(now));
+  }
+
+  paint(now) {
+    this.frame = 0;
+    const width = this.canvas.clientWidth;
+    if (!this.meta || width === 0) return;
+    this.tween?.(now);
+    const height = this.scene.height(width, this.model);
+    if (this.canvas.clientHeight !== height) this.canvas.style.height = `${height}px`;
+    const worn = tones(this.parent);
+    dress(this.root, worn.mode);
+    const sheet = begin(this.canvas);
+    const context = this.context();
+    this.view = context.view = this.scene.layout(sheet, context.state, context.numbers, context.model);
+    this.scene.draw(sheet.pen, { ...context, tones: worn });
+    if (this.scene.handles) this.handles.place(this.scene.handles(context));
+    if (this.scene.formula) this.formula.show(this.scene.formula(context));
+    if (this.scene.buttons) this.buttons.show(this.scene.buttons(context));
+    if (this.scene.cards) this.cards.show(this.scene.cards(context), context.fresh);
+    this.root.dataset.fresh = context.fresh;
+    this.canvas.drawn += 1;
+    this.root.dataset.painted = "1";
+  }
+
+  remove() {
+    cancelAnimationFrame(this.frame);
+    this.observer.disconnect();
+    this.handles.remove();
+    this.root.remove();
+  }
+}
+
+function same(one, other) {
+  return Object.keys(other).every((name) => String(one[name]) === String(other[name]));
+}
+
+function between(start, end, part) {
+  const mix = (name) =>
+    typeof end[name] === "number" && typeof start[name] === "number" && !Number.isInteger(end[name] - start[name] || 0.5)
+      ? start[name] + part * (end[name] - start[name])
+      : end[name];
+  return Object.fromEntries(Object.keys(end).map((name) => [name, mix(name)]));
+}

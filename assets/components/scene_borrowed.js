@@ -1,0 +1,352 @@
+// Borrowed samples: q is dragged over p, the same particles move with it, stems are their weights.
+
+import { digits, fixed, percent } from "./numbers.js";
+import { axes, band, curve, extent, histogram, line, note, readable, segment, spot } from "./plot.js";
+import { ess, integrand, logDensity, logMeanExp, maxWeight, normalize, running } from "./weights.js";
+
+const WINDOW = [-8, 8]; // of z, the same for every q, so that nothing moves but q
+const N_CURVE = 240;
+const N_TOP = 5;
+const TAILED = new Set(["normal", "student_t"]);
+const TAIL_AT = 2.6; // scales from the center, where the tail handle stands
+const STOP_PX = 16; // dragged height that moves the tail by one stop
+
+export default { decode, compute, height, layout, draw, handles, drag, nudge, formula, cards, says, table };
+
+function decode(meta, arrays) {
+  const K = arrays.fixed.values.length;
+  const rows = arrays.x.shape[0];
+  const x = Array.from({ length: rows }, (_, i) => arrays.x.values.subarray(i * K, (i + 1) * K));
+  const grid = Float64Array.from({ length: N_CURVE + 1 }, (_, i) => at(WINDOW, i / N_CURVE));
+  const p = grid.map((z) => Math.exp(logDensity(meta.target, z)));
+  return { ...meta, K, x, fixed: arrays.fixed.values, ghosts: arrays.ghosts, n: arrays.n, grid, p };
+}
+
+const at = ([low, high], part) => low + part * (high - low);
+
+// q as the formulas know it.
+function proposal({ family, loc, scale, df }, model) {
+  const core = { family, loc, scale };
+  if (family === "student_t") {
+    return { ...core, df, log_constant: model.log_constants[model.df_stops.indexOf(df)] };
+  }
+  if (family !== "defensive") return core;
+  const components = [{ family: "normal", loc, scale }, model.safe];
+  return { family: "mixture", components, weights: [1 - model.safe_share, model.safe_share] };
+}
+
+function compute(state, model) {
+  const { K, fixed: stays } = model;
+  const q = proposal(state, model);
+  const row = state.family === "student_t" ? model.df_stops.indexOf(state.df) : model.x.length - 1;
+  const x = model.x[row];
+  const [z, logW, f] = [new Float64Array(K), new Float64Array(K), new Float64Array(K)];
+  for (let k = 0; k < K; k++) {
+    z[k] = Number.isNaN(stays[k]) ? state.loc + state.scale * x[k] : stays[k];
+    logW[k] = logDensity(model.target, z[k]) - logDensity(q, z[k]);
+    f[k] = integrand(model.f, z[k]);
+  }
+  const path = running(f, logW, model.average === "importance");
+  const alive = logMeanExp(logW) > -Infinity;
+  return {
+    q, z, logW, f, path, alive,
+    qCurve: model.grid.map((point) => Math.exp(logDensity(q, point))),
+    w: alive ? normalize(logW) : new Float64Array(K),
+    ess: alive ? ess(logW) : 0,
+    largest: alive ? maxWeight(logW) : 0,
+    mean: Math.exp(logMeanExp(logW)),
+    estimate: path.values[K - 1],
+    error: path.errors[K - 1],
+    top: heaviest(logW, N_TOP),
+  };
+}
+
+function heaviest(logW, count) {
+  const best = [];
+  for (let k = 0; k < logW.length; k++) {
+    if (best.length === count && logW[k] <= logW[best[count - 1]]) continue;
+    let place = best.length;
+    while (place > 0 && logW[best[place - 1]] < logW[k]) place--;
+    best.splice(place, 0, k);
+    best.length = Math.min(best.length, count);
+  }
+  return best.filter((k) => logW[k] > -Infinity);
+}
+
+const narrow = (width) => width < 620;
+
+function height(width) {
+  return narrow(width) ? 800 : 640;
+}
+
+function layout({ width, height: tall }, state, numbers, model) {
+  const highest = Math.max(...model.p);
+  const top = Math.min(Math.max(highest, ...numbers.qCurve) * 1.12, 4 * highest);
+  const split = narrow(width);
+  const upper = { left: 0, top: 0, width, height: split ? 260 : 300 };
+  const stems = { left: 0, top: upper.height, width, height: split ? 110 : 120 };
+  const below = stems.top + stems.height + 12;
+  const rest = tall - below;
+  const half = split ? width : width / 2;
+  const path = { left: 0, top: below, width: half - (split ? 0 : 8), height: split ? rest / 2 : rest };
+  const bins = split
+    ? { left: 0, top: below + rest / 2, width, height: rest / 2 }
+    : { left: half + 8, top: below, width: half - 8, height: rest };
+  return { upper, stems, path, bins, top, main: frame(upper, top) };
+}
+
+// Where z and density stand in the main panel; handles need it as well as the drawing.
+function frame(box, top) {
+  const [left, right, high, low] = [12, box.width - 12, box.top + 10, box.top + box.height - 4];
+  return {
+    toX: (z) => left + ((z - WINDOW[0]) / (WINDOW[1] - WINDOW[0])) * (right - left),
+    toZ: (x) => WINDOW[0] + ((x - left) / (right - left)) * (WINDOW[1] - WINDOW[0]),
+    toY: (density) => low - (Math.min(density, top) / top) * (low - high),
+    left, right, high, low,
+  };
+}
+
+function draw(pen, { view, state, numbers, model, tones, mark, fresh }) {
+  const { main } = view;
+  const on = (term) => (mark === null || mark === term ? 1 : 0.25);
+  pen.save();
+  pen.beginPath();
+  pen.rect(0, 0, view.upper.width, view.upper.height + 1);
+  pen.clip();
+  const pairs = (ys) => Array.from(ys, (y, i) => [model.grid[i], y]);
+  curve(pen, main, pairs(model.p), { color: tones.target, fill: 0.13, alpha: on("target") });
+  curve(pen, main, pairs(numbers.qCurve), { color: tones.proposal, fill: 0.1, dash: [9, 5], alpha: on("proposal") });
+  pen.restore();
+  drawQuestion(pen, view, model, tones, on("f"));
+  const name = (text, tone, x, y) => note(pen, text, x, y, { color: tone, bold: true });
+  name("p, the target", tones.target, main.left + 4, 16);
+  name("q, the proposal", tones.proposal, main.left + 4, 36);
+  drawStems(pen, view, numbers, model, tones, on("weights"));
+  drawPath(pen, view.path, numbers, model, tones, state, fresh);
+  drawBins(pen, view.bins, numbers, tones);
+}
+
+// The integrand, scaled to fit: its shape matters, not its height.
+function drawQuestion(pen, { main, top }, model, tones, alpha) {
+  const values = model.grid.map((z) => integrand(model.f, z));
+  const size = Math.max(...Array.from(values, Math.abs)) || 1;
+  const points = Array.from(values, (value, i) => [model.grid[i], (top * 0.9 * Math.max(0, value)) / size]);
+  line(pen, main, points, { color: tones.muted, width: 1.2, dash: [2, 3], alpha: 0.8 * alpha });
+  note(pen, `f(z) = ${model.f_title}, scaled`, main.right - 4, 16, { color: tones.muted, align: "right" });
+}
+
+function drawStems(pen, { stems, main }, numbers, model, tones, alpha) {
+  const [high, low] = [stems.top + 20, stems.top + stems.height - 22];
+  pen.strokeStyle = tones.muted;
+  pen.lineWidth = 1;
+  segment(pen, main.left, low, main.right, low);
+  const tallest = numbers.largest || 1;
+  // One stem for each column of pixels, the heaviest there: more would only be painted over.
+  const columns = new Map();
+  const outside = [0, 0];
+  for (let k = 0; k < model.K; k++) {
+    const z = numbers.z[k];
+    if (z < WINDOW[0] || z > WINDOW[1]) {
+      outside[z > WINDOW[1] ? 1 : 0]++;
+      continue;
+    }
+    const column = Math.round(main.toX(z) * 2) / 2;
+    const w = numbers.w[k];
+    if (!(columns.get(column) >= w)) columns.set(column, w);
+  }
+  const toY = (w) => low - (w / tallest) * (low - high);
+  pen.save();
+  pen.globalAlpha = alpha;
+  pen.fillStyle = tones.weights;
+  const thick = model.K > 400 ? 1 : 1.6; // rectangles: a path of a thousand strokes is slow
+  for (const [x, w] of columns) {
+    const tall = Math.max(1, low - toY(w));
+    pen.fillRect(x - thick / 2, low - tall, thick, tall);
+  }
+  pen.fillStyle = tones.proposal;
+  for (const x of columns.keys()) pen.fillRect(x - 1, low, 2, 4); // where the draws are
+  pen.restore();
+  const named = []; // names that would cover each other are left out, the heavier one stays
+  numbers.top.forEach((k, place) => {
+    const z = Math.max(WINDOW[0], Math.min(WINDOW[1], numbers.z[k]));
+    const [x, y] = [main.toX(z), toY(numbers.w[k])];
+    spot(pen, x, y, { color: tones.weights, radius: 3.5 });
+    if (named.some((other) => Math.abs(other - x) < 13)) return;
+    named.push(x);
+    note(pen, String(place + 1), x, y - 6, { color: tones.text, align: "center", bold: true });
+  });
+  note(pen, "the weights", main.left + 4, stems.top + 22, { color: tones.weights, bold: true });
+  const scale = `tallest: ${percent(numbers.largest)}`;
+  note(pen, scale, main.left + 4, stems.top + 40, { color: tones.muted });
+  for (let z = WINDOW[0] + 2; z < WINDOW[1]; z += 2) {
+    note(pen, readable(z), main.toX(z), low + 18, { color: tones.muted, align: "center" });
+  }
+  const away = (count, side) => `${count} draw${count > 1 ? "s" : ""} ${side}`;
+  if (outside[0]) note(pen, away(outside[0], "◂"), main.left, low - 4, { color: tones.muted });
+  if (outside[1]) note(pen, away(outside[1], "▸"), main.right, low - 4, { color: tones.muted, align: "right" });
+}
+
+function drawPath(pen, box, numbers, model, tones, state, fresh) {
+  const { values, errors } = numbers.path;
+  const K = model.K;
+  const stops = spaced(K);
+  const late = stops.filter((n) => n >= Math.min(8, K));
+  const seen = late.flatMap((n) => [values[n - 1] - errors[n - 1], values[n - 1] + errors[n - 1]]);
+  const ghosts = fresh && model.ghosts ? model.ghosts : null;
+  const range = extent([...seen.filter(Number.isFinite), model.exact, values[K - 1]], 0.12);
+  const scale = axes(
+    { pen, ...box },
+    { x: [0, Math.log10(Math.max(K, 2))], y: range, xLabel: "draws used (log scale)", tones, xTicks: decades(K), title: "The estimate forms" },
+  );
+  const path = (value) => stops.map((n) => [Math.log10(n), value(n - 1)]);
+  pen.save();
+  pen.beginPath();
+  pen.rect(scale.box.left, scale.box.top, scale.box.right - scale.box.left, scale.box.bottom - scale.box.top);
+  pen.clip();
+  if (ghosts) {
+    const [rows, count] = ghosts.shape;
+    for (let g = 0; g < count; g++) {
+      const points = Array.from({ length: rows }, (_, i) => [Math.log10(model.n.values[i]), ghosts.values[i * count + g]]);
+      line(pen, scale, points, { color: tones.muted, width: 0.7, alpha: count > 50 ? 0.16 : 0.3 });
+    }
+  }
+  const low = path((i) => values[i] - errors[i]).filter(([, y]) => Number.isFinite(y));
+  const high = path((i) => values[i] + errors[i]).filter(([, y]) => Number.isFinite(y));
+  band(pen, scale, low, high, { color: tones.weights });
+  line(pen, scale, [[0, model.exact], [Math.log10(Math.max(K, 2)), model.exact]], { color: tones.exact, width: 1.5, dash: [8, 4] });
+  line(pen, scale, path((i) => values[i]), { color: tones.weights, width: 2 });
+  pen.restore();
+  note(pen, `exact ${readable(model.exact, 1)}`, scale.box.right - 4, scale.toY(model.exact) - 6, { color: tones.text, align: "right" });
+}
+
+function spaced(K) {
+  const stops = new Set();
+  for (let i = 0; i <= 160; i++) stops.add(Math.round(K ** (i / 160)));
+  return [...stops].sort((one, other) => one - other);
+}
+
+function decades(K) {
+  const ticks = [];
+  for (let power = 0; 10 ** power <= K; power++) ticks.push([power, String(10 ** power)]);
+  return ticks;
+}
+
+function drawBins(pen, box, numbers, tones) {
+  const labels = { xLabel: "log weight (nats)", title: "The log weights" };
+  const range = extent(numbers.logW, 0.02); // of the finite ones
+  histogram({ pen, ...box }, numbers.logW, range, { tones, color: tones.weights, ...labels });
+}
+
+const KNOWN_LOW = { loc: -6, scale: 0.2 };
+const KNOWN_HIGH = { loc: 6, scale: 4 };
+const STEP = { loc: 0.05, scale: 0.02 };
+
+function clamp(name, value) {
+  const rounded = Math.round(value / 0.01) * 0.01;
+  return +Math.max(KNOWN_LOW[name], Math.min(KNOWN_HIGH[name], rounded)).toFixed(2);
+}
+
+function handles({ state, numbers, model, view }) {
+  const { main } = view;
+  const height = (z) => main.toY(Math.exp(logDensity(numbers.q, z)));
+  const held = (x) => Math.max(22, Math.min(view.upper.width - 22, x));
+  const place = (z) => ({ x: held(main.toX(z)), y: height(z) });
+  const { loc, scale } = state;
+  const number = (value) => readable(value, 1);
+  const width = { value: scale, low: KNOWN_LOW.scale, high: KNOWN_HIGH.scale, text: number(scale) };
+  const found = [
+    { name: "peak", label: "Mean of q", ...place(loc), value: loc, low: -6, high: 6, text: number(loc) },
+    { name: "left", label: "Scale of q, left shoulder", ...place(loc - scale), ...width, shape: "wide" },
+    { name: "right", label: "Scale of q, right shoulder", ...place(loc + scale), ...width, shape: "wide" },
+  ];
+  if (TAILED.has(state.family)) {
+    const text = state.family === "normal" ? "no limit: a normal density" : `${number(state.df)} degrees of freedom`;
+    found.push({
+      name: "tail", label: "Tail of q, degrees of freedom", ...place(loc + TAIL_AT * scale),
+      value: rungOf(state, model), low: 0, high: model.df_stops.length, text, shape: "tall",
+    });
+  }
+  return found;
+}
+
+// Rungs of the tail handle: the degrees of freedom, heavy to light; beyond them the normal density.
+const rungOf = (state, model) =>
+  state.family === "normal" ? model.df_stops.length : model.df_stops.indexOf(state.df);
+
+function onRung(state, model, rung) {
+  const { df_stops: stops } = model;
+  if (rung >= stops.length) return { ...state, family: "normal" };
+  return { ...state, family: "student_t", df: stops[Math.max(0, rung)] };
+}
+
+function drag(name, point, { state, model, view }) {
+  const z = view.main.toZ(point.x);
+  if (name === "peak") return { ...state, loc: clamp("loc", z) };
+  if (name === "tail") {
+    const now = view.main.toY(Math.exp(logDensity(proposal(state, model), state.loc + TAIL_AT * state.scale)));
+    const rungs = Math.trunc((point.y - now) / STOP_PX);
+    return rungs ? onRung(state, model, rungOf(state, model) + rungs) : state;
+  }
+  const side = name === "left" ? -1 : 1;
+  return { ...state, scale: clamp("scale", side * (z - state.loc)) };
+}
+
+function nudge(name, steps, { state, model }) {
+  if (name === "peak") return { ...state, loc: clamp("loc", state.loc + steps * STEP.loc) };
+  if (name === "tail") return onRung(state, model, rungOf(state, model) + Math.sign(steps));
+  return { ...state, scale: clamp("scale", state.scale + steps * STEP.scale) };
+}
+
+function formula({ state, numbers, model }) {
+  const plain = model.average === "importance";
+  const sum = "<span class='sum'>Σ</span><sub>k</sub>";
+  const w = "w<sub>k</sub>";
+  const head = [{ symbol: "μ̂", value: digits(numbers.estimate), term: "path", role: "weights" }, { symbol: "=" }];
+  const body = plain
+    ? [{ symbol: "1 / K", value: `1 / ${model.K}` }, { symbol: sum }, { symbol: w, value: `mean ${digits(numbers.mean)}`, term: "weights", role: "weights" }]
+    : [{ symbol: sum }, { symbol: `${w} / ${sum} ${w}`, value: `largest ${percent(numbers.largest)}`, term: "weights", role: "weights" }];
+  return [
+    ...head, ...body,
+    { symbol: "f(z<sub>k</sub>)", value: model.f_title, term: "f" },
+    { symbol: "," },
+    { symbol: `${w} =` },
+    { symbol: "p(z<sub>k</sub>)", value: model.target_title, term: "target", role: "target" },
+    { symbol: "/" },
+    { symbol: "q(z<sub>k</sub>)", value: model.family_titles[state.family], term: "proposal", role: "proposal" },
+  ];
+}
+
+function cards({ numbers, model, fresh }) {
+  const report = fresh ? model.report : null;
+  const off = numbers.estimate - model.exact;
+  return [
+    { label: "Estimate", value: digits(numbers.estimate), note: `exact ${model.exact_text}` },
+    {
+      label: "Error", value: digits(off), note: `reported ± ${digits(numbers.error)}`,
+      help: "Below: the standard error that the draws themselves report.",
+    },
+    {
+      label: "ESS", value: digits(numbers.ess), note: report ? report.expected : `of ${model.K}`,
+      help: "Effective sample size. Expected for many draws: K / E_q[w²], from the exact moment.",
+    },
+    { label: "Heaviest draw", value: percent(numbers.largest), note: `equal share ${percent(1 / model.K)}` },
+    {
+      label: "k-hat", value: report ? report.k_hat : "…", note: report ? report.verdict : "on release", exact: true,
+      help: model.k_hat_help,
+    },
+    {
+      label: "True ± of this q", value: report ? report.true_error : "…",
+      note: `sampling p itself: ${model.target_error}`, exact: true,
+      help: "Exact standard error at this K, whatever the draws say about themselves.",
+    },
+  ];
+}
+
+function says({ numbers, model }) {
+  return `Estimate ${digits(numbers.estimate)}, exact ${model.exact_text}. Effective sample size ${digits(numbers.ess)} of ${model.K}. k-hat ${model.report.k_hat}.`;
+}
+
+function table({ numbers }) {
+  const rows = Array.from(numbers.z, (z, k) => [k + 1, z, numbers.logW[k], numbers.w[k], numbers.f[k]]);
+  return [["draw", "z", "log_w", "share", "f"], ...rows];
+}
