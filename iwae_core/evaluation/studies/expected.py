@@ -144,7 +144,8 @@ def share_moments(
     phi, first, second = [], [], []
     least = min((K for K in n_samples if K > 1), default=1) - 2
     for rows in u.split(max(1, (1 << 18) // len(log_w))):
-        tw = torch.exp(rows.unsqueeze(1) + log_w)
+        # Beyond e^50 the decay is zero, and a power must not overflow against it.
+        tw = torch.exp((rows.unsqueeze(1) + log_w).clamp(max=50.0))
         decay = torch.exp(-tw)
         phi.append(decay @ p)
         decay *= tw**a

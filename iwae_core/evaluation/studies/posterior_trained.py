@@ -1,9 +1,9 @@
 r"""Two round Gaussians for one posterior: the best by the ELBO, and the best by the bound of K.
 
 The ELBO punishes q for mass where the posterior has none, so its best q is narrow: it looks right.
-With K samples to choose from, mass in the wrong place costs little and a part of the posterior that
-no sample reaches costs much: the best q of L_K is wide and looks wrong, by its own KL. The posterior
-really used, q_K, is nearer to the truth all the same.
+With K samples to choose from, mass in the wrong place costs little and a part of the posterior
+that no sample reaches costs much: the best q of L_K is wide and looks wrong, by its own KL. The
+posterior really used, q_K, is nearer to the truth all the same.
 """
 
 import math
