@@ -1,6 +1,7 @@
 """The board: every row against the estimator it names and the theory beside it."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from iwae_core.evaluation.studies.board import METHODS, SCENES, BoardConfig, run
 from iwae_core.rng import stream
 from iwae_core.sampling import estimators
 
-REPORTS = {name: run(BoardConfig(**dict(scene.settings))) for name, scene in SCENES.items()}
+
+@cache
+def scene(name):
+    return run(BoardConfig(**dict(SCENES[name].settings)))
 
 
 def rows(report):
@@ -20,7 +24,7 @@ def rows(report):
 
 @pytest.mark.parametrize("name", SCENES)
 def test_every_method_is_there_and_measured_as_theory_says(name):
-    report = REPORTS[name]
+    report = scene(name)
     assert list(rows(report)) == list(METHODS)
     assert report.missing == ()
     for row in report.rows:
@@ -48,7 +52,7 @@ def test_rows_on_shared_draws_are_the_estimators_of_the_library(key):
 
 
 def test_costs_are_counted():
-    found = rows(REPORTS["fair"])
+    found = rows(scene("fair"))
     assert {row.n_draws for row in found.values()} == {250}
     assert found["monte_carlo"].n_density == 0
     assert found["importance"].n_density == found["optimal"].n_density == 500
@@ -62,25 +66,25 @@ def test_costs_are_counted():
 
 
 def test_the_scenes_are_what_they_say():
-    fair = rows(REPORTS["fair"])
+    fair = rows(scene("fair"))
     plain = fair["importance"].true_std
     assert fair["optimal"].true_std < 0.7 * plain
     for key in ("self_normalized", "control_variate", "defensive", "balance"):
         assert 0.9 * plain < fair[key].true_std < 1.1 * plain
-    missed = rows(REPORTS["one_mode"])
+    missed = rows(scene("one_mode"))
     for key in ("importance", "self_normalized", "pareto_smoothed", "sir_stratified"):
         assert abs(missed[key].bias) > 1.0
     for key in ("defensive", "balance", "power"):
         assert abs(missed[key].bias) < 5 * missed[key].bias_error
         assert missed[key].rmse < 1.0
-    rare = REPORTS["rare"]
+    rare = scene("rare")
     assert 1 / rare.exact == pytest.approx(741, abs=0.5)
     rare = rows(rare)
     assert rare["importance"].rmse < 0.15 / 741
     assert rare["monte_carlo"].rmse > 1 / 741
     assert rare["self_normalized"].rmse > 5 * rare["importance"].rmse
     assert rare["optimal"].rmse < 1e-12
-    narrow = rows(REPORTS["narrow"])
+    narrow = rows(scene("narrow"))
     assert narrow["importance"].true_std == math.inf
     assert math.isfinite(narrow["defensive"].true_std)
     assert narrow["defensive"].rmse < narrow["importance"].rmse
