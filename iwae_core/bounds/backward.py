@@ -17,6 +17,7 @@ from torch import Tensor
 
 from iwae_core.bounds.objectives import Objective
 from iwae_core.bounds.surrogates import Weighted
+from iwae_core.counts import check_count
 from iwae_core.sampling.draws import Draws
 
 BACKWARD = ("exact", "truncated", "resampled")
@@ -75,8 +76,7 @@ def resampled(
     Raises:
         ValueError: If ``n_picks`` is below 1 or the model cannot pick.
     """
-    if n_picks < 1:
-        raise ValueError(f"n_picks must be at least 1, got {n_picks}")
+    check_count("n_picks", n_picks)
     log_w, shares, size = _forward(estimator, draws, objective, beta)
     expected = n_picks * (size.double() / size.double().sum(dim=0))
     stairs = expected.cumsum(dim=0)

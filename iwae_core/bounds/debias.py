@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from iwae_core.counts import check_count
 from iwae_core.sampling.weights import check_log_w, log_mean_exp
 
 MAX_ORDER = 4
@@ -88,7 +89,12 @@ def sharot_coefficients(n_samples: int, order: int) -> list[float]:
 
     >>> sharot_coefficients(10, 1)
     [10.0, -9.0]
+
+    Raises:
+        ValueError: If ``order`` is negative or ``n_samples`` not above it.
     """
+    check_count("order", order, at_least=0)
+    check_count("n_samples", n_samples, at_least=order + 1)
     return [
         (-1) ** j * (n_samples - j) ** order / (math.factorial(order - j) * math.factorial(j))
         for j in range(order + 1)

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from iwae_core.counts import check_count
+
 # Third byte of an IDX magic number: the type of the numbers. MNIST's files hold unsigned bytes.
 IDX_UBYTE = 0x08
 # A name, not a limit of the format: what a magic number of the MNIST family stands for.
@@ -135,8 +137,7 @@ def read_amat(path: str | PathLike[str], n_values: int = 784) -> NDArray[np.uint
 
 def parse_amat(content: bytes, path: Path, n_values: int = 784) -> NDArray[np.uint8]:
     """Read 0/1 text from bytes; ``path`` is the file an error names. See :func:`read_amat`."""
-    if n_values < 1:
-        raise ValueError(f"n_values must be at least 1, got {n_values}")
+    check_count("n_values", n_values)
     line_length = 2 * n_values  # n_values digits, n_values - 1 spaces and the line's end
     if len(content) % line_length:
         raise ValueError(_first_bad_line(content, path, n_values))

@@ -107,7 +107,20 @@ def log_aggregate(q: DiagonalNormal, z: Tensor) -> Tensor:
     r"""Log density of the mixture :math:`\frac1N \sum_j q(z \mid x_j)`, ``(M, d) -> (M,)``.
 
     Takes M x N densities in blocks of rows; float64, in nats.
+
+    Raises:
+        ValueError: If q is no list of N densities over d coordinates, or z no M finite points
+            there.
     """
+    if q.loc.ndim != 2 or q.loc.numel() == 0 or q.log_scale.shape != q.loc.shape:
+        raise ValueError(
+            "q must hold means and log scales of shape (N, d), got "
+            f"{tuple(q.loc.shape)} and {tuple(q.log_scale.shape)}"
+        )
+    if z.ndim != 2 or z.shape[1] != q.loc.shape[1]:
+        raise ValueError(f"z must have shape (M, {q.loc.shape[1]}), got {tuple(z.shape)}")
+    if not all(torch.isfinite(part).all() for part in (q.loc, q.log_scale, z)):
+        raise ValueError("q and z must be finite, got NaN or infinity: the encoder has diverged")
     n_rows = max(1, _BLOCK // q.loc.numel())
     blocks = [
         torch.logsumexp(q.log_prob(rows.unsqueeze(1)).double(), dim=1) for rows in z.split(n_rows)

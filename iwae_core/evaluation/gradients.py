@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from iwae_core.bounds.objectives import Objective, iwae
 from iwae_core.bounds.surrogates import ESTIMATORS
+from iwae_core.counts import check_count
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.names import check_known
 from iwae_core.sampling.draws import Draws
@@ -115,11 +116,13 @@ def gradient_snr(
     """
     for name in estimators:
         check_known(name, ESTIMATORS, "estimator")
-    if not estimators or not n_samples or min(n_samples) < 1 or n_repeats < 2:
+    if not estimators or not n_samples:
         raise ValueError(
-            "needs at least one estimator, every K at least 1 and n_repeats at least 2, "
-            f"got {list(estimators)}, {list(n_samples)} and {n_repeats}"
+            f"needs at least one estimator and one K, got {list(estimators)} and {list(n_samples)}"
         )
+    for K in n_samples:
+        check_count("every K of n_samples", K)
+    check_count("n_repeats", n_repeats, at_least=2)
     check_data(x)
     parameters = _grouped(model, groups)
     shape = (len(estimators), len(n_samples), len(parameters))
@@ -176,10 +179,8 @@ def gradient_fan(
         ValueError: As :func:`gradient_snr`, or if an index is outside its parameter.
     """
     check_known(estimator, ESTIMATORS, "estimator")
-    if n_samples < 1 or n_repeats < 1:
-        raise ValueError(
-            f"n_samples and n_repeats must be at least 1, got {n_samples} and {n_repeats}"
-        )
+    check_count("n_samples", n_samples)
+    check_count("n_repeats", n_repeats)
     check_data(x)
     for parameter, index in coordinates:
         if not 0 <= index < parameter.numel():

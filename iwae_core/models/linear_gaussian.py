@@ -87,7 +87,7 @@ class LinearGaussian:
         Raises:
             ValueError: If ``x`` is no finite matrix of the model's type with D columns.
         """
-        self._check_data(x)
+        self.check_data(x)
         D = self.weight.shape[0]
         covariance = self.weight @ self.weight.T + self.noise_scale**2 * torch.eye(
             D, dtype=self.weight.dtype
@@ -103,7 +103,7 @@ class LinearGaussian:
         Raises:
             ValueError: As :meth:`log_marginal`.
         """
-        self._check_data(x)
+        self.check_data(x)
         d = self.weight.shape[1]
         precision = (
             torch.eye(d, dtype=self.weight.dtype)
@@ -122,7 +122,12 @@ class LinearGaussian:
                 f"{tuple(x.shape)}: a single datapoint is x[None]"
             )
 
-    def _check_data(self, x: Tensor) -> None:
+    def check_data(self, x: Tensor) -> None:
+        """Refuse what is no finite matrix ``(B, D)`` of the model's type.
+
+        Raises:
+            ValueError: Then.
+        """
         self._check_type(x)
         if not torch.isfinite(x).all():
             raise ValueError("x holds NaN or an infinity: data were read or scaled wrongly")

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from iwae_core.counts import is_count
+from iwae_core.counts import check_count, is_count
 from iwae_core.models.linear_gaussian import LinearGaussian
 from iwae_core.models.networks import DiagonalNormal, standard_normal_log_prob
 from iwae_core.rng import standard_normal
@@ -42,7 +42,7 @@ class LinearVae:
         log_scale: ``log(v) / 2``, log standard deviations of q, shape ``(d,)``.
 
     Raises:
-        ValueError: If the shapes do not fit.
+        ValueError: If shapes or types do not fit, or a number is not finite.
     """
 
     decoder: LinearGaussian
@@ -56,9 +56,21 @@ class LinearVae:
                 f"weight must have shape {(d, D)} and log_scale {(d,)}, "
                 f"got {tuple(self.weight.shape)} and {tuple(self.log_scale.shape)}"
             )
+        if not self.weight.dtype == self.log_scale.dtype == self.decoder.weight.dtype:
+            raise ValueError(
+                "encoder and decoder must share one type, got "
+                f"{self.weight.dtype}, {self.log_scale.dtype} and {self.decoder.weight.dtype}"
+            )
+        if not (torch.isfinite(self.weight).all() and torch.isfinite(self.log_scale).all()):
+            raise ValueError("weight and log_scale must be finite: the encoder has diverged")
 
     def posterior(self, x: Tensor) -> DiagonalNormal:
-        """q(z | x) for data of shape ``(B, D)``."""
+        """q(z | x) for data of shape ``(B, D)``.
+
+        Raises:
+            ValueError: If ``x`` is no finite matrix of the model's type with D columns.
+        """
+        self.decoder.check_data(x)
         loc = (x - self.decoder.bias) @ self.weight.T
         return DiagonalNormal(loc, self.log_scale.expand_as(loc))
 
@@ -81,8 +93,7 @@ class LinearVae:
 
     def draws(self, x: Tensor, n_samples: int, generator: torch.Generator) -> Draws:
         """K draws from q(z | x) and their weights, as every model here offers them."""
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        check_count("n_samples", n_samples)
         q = self.posterior(x)
         eps = standard_normal((n_samples, *q.loc.shape), generator, dtype=q.loc.dtype)
         return Draws(

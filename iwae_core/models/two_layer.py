@@ -62,6 +62,8 @@ class TwoLayerVae(LatentModel):
         data_mean: Tensor | None = None,
         generator: torch.Generator | None,
     ) -> None:
+        if len(latent_dims) != 2:
+            raise ValueError(f"latent_dims must be two sizes (d1, d2), got {tuple(latent_dims)}")
         first, second = latent_dims
         super().__init__(
             data_dim,

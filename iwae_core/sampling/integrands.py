@@ -5,6 +5,7 @@ Besides its values an integrand knows how it grows, in the language of
 quadrature that fails.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,7 +42,7 @@ class Power(Integrand):
     degree: int = 1
 
     def __post_init__(self) -> None:
-        if self.degree < 0 or self.degree != int(self.degree):
+        if not 0 <= self.degree < math.inf or self.degree != int(self.degree):
             raise ValueError(f"degree must be a non-negative integer, got {self.degree}")
 
     @property

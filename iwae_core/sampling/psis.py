@@ -28,6 +28,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from iwae_core.counts import check_count
 from iwae_core.sampling.weights import check_log_w
 
 VARIANCE_LIMIT = 0.5
@@ -51,7 +52,11 @@ def tail_length(n_draws: int) -> int:
 
     >>> tail_length(225), tail_length(1000)
     (45, 94)
+
+    Raises:
+        ValueError: If ``n_draws`` is negative or not whole.
     """
+    check_count("n_draws", n_draws, at_least=0)
     return math.floor(3 * math.sqrt(n_draws)) if n_draws > 225 else n_draws // 5
 
 

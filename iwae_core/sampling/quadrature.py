@@ -42,9 +42,8 @@ def integrate(
     >>> abs(value - 2) < 1e-12 and error < 1e-10
     True
     """
+    _check_edges(edges)
     a, b = np.array(edges[:-1], dtype=float), np.array(edges[1:], dtype=float)
-    if len(a) == 0 or not (a < b).all():
-        raise ValueError(f"edges must be at least two increasing numbers, got {list(edges)}")
     left, right = np.isneginf(a), np.isposinf(b)
     if (left & right).any():
         raise ValueError("an infinite range needs one finite edge between -inf and inf")
@@ -74,6 +73,11 @@ def integrate(
         high = np.concatenate([middle[open_], high[open_]])
         anchor, side, stretch = (np.tile(v[open_], 2) for v in (anchor, side, stretch))
     return total + float(fine[open_].sum()), total_error + float(error[open_].sum())
+
+
+def _check_edges(edges: Sequence[float]) -> None:
+    if len(edges) < 2 or not all(low < high for low, high in pairwise(edges)):
+        raise ValueError(f"edges must be at least two increasing numbers, got {list(edges)}")
 
 
 def _rule(
@@ -116,15 +120,24 @@ def log_integrate(
 
     Returns:
         The logarithm in nats, ``-inf`` where the function is zero everywhere, and its error.
+
+    Raises:
+        ValueError: If the edges do not increase or fewer than two are finite, or the function is
+            NaN or +inf.
     """
+    _check_edges(edges)
     finite = [edge for edge in edges if math.isfinite(edge)]
+    if len(finite) < 2:
+        raise ValueError(f"edges must hold at least two finite numbers, got {list(edges)}")
     grid = np.unique(np.concatenate([np.linspace(a, b, 65) for a, b in pairwise(finite)]))
     for _ in range(3):  # zoom in on the peak
         heights = log_function(torch.from_numpy(grid)).numpy()
         best = int(np.argmax(heights))
         peak, height = float(grid[best]), float(heights[best])
-        if math.isinf(height):
+        if height == -math.inf:
             return -math.inf, 0.0
+        if not math.isfinite(height):  # argmax finds a NaN first
+            raise ValueError(f"the function to integrate is NaN or +inf at {peak:g}")
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
         width = float(high - low)
         grid = np.unique(np.append(np.linspace(low, high, 65), peak))

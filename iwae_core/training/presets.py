@@ -61,5 +61,11 @@ def burda_config(
 
 
 def burda_epochs(stretch: float = 1.0) -> int:
-    """Epochs of the whole schedule, rounded up; 3,280 unstretched."""
+    """Epochs of the whole schedule, rounded up; 3,280 unstretched.
+
+    Raises:
+        ValueError: If ``stretch`` is not positive and finite.
+    """
+    if not 0 < stretch < math.inf:
+        raise ValueError(f"stretch must be positive and finite, got {stretch}")
     return math.ceil(BURDA_EPOCHS * stretch)

@@ -12,6 +12,8 @@ Slow starts of the KL keep latents from collapsing before the decoder has learne
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from iwae_core.counts import check_count
+
 BURDA_STAGES = 8
 BURDA_EPOCHS = (3**BURDA_STAGES - 1) // 2  # 3,280
 
@@ -32,14 +34,21 @@ class KlSchedule:
 def linear(step: int, n_steps: int, ramp: float) -> float:
     """Rise from 0 to 1 over ``n_steps`` updates, then stay; ``ramp`` is not used.
 
+    Raises:
+        ValueError: If ``step`` is negative or ``n_steps`` below 1.
+
     >>> [linear(step, 4, 0.5) for step in (0, 1, 4, 9)]
     [0.0, 0.25, 1.0, 1.0]
     """
+    _check_steps(step, n_steps)
     return min(1.0, step / n_steps)
 
 
 def cyclical(step: int, n_steps: int, ramp: float) -> float:
     """Rise from 0 to 1 in the first ``ramp`` of every ``n_steps`` updates, then stay to their end.
+
+    Raises:
+        ValueError: If ``step`` is negative, ``n_steps`` below 1, or ``ramp`` outside (0, 1].
 
     Reference:
         Fu et al. (2019), arXiv:1903.10145, equation 6.
@@ -47,7 +56,15 @@ def cyclical(step: int, n_steps: int, ramp: float) -> float:
     >>> [cyclical(step, 8, 0.5) for step in (0, 1, 4, 7, 8, 9)]
     [0.0, 0.25, 1.0, 1.0, 0.0, 0.25]
     """
+    _check_steps(step, n_steps)
+    if not 0 < ramp <= 1:
+        raise ValueError(f"ramp must lie in (0, 1], got {ramp}")
     return min(1.0, (step % n_steps) / (ramp * n_steps))
+
+
+def _check_steps(step: int, n_steps: int) -> None:
+    check_count("step", step, at_least=0)
+    check_count("n_steps", n_steps)
 
 
 KL_SCHEDULES: dict[str, KlSchedule] = {

@@ -240,9 +240,10 @@ def settings_for(model, **changes):
     [
         ({"estimators": ["reparametrized"]}, "did you mean 'reparameterized'"),
         ({"estimators": []}, "at least one estimator"),
-        ({"n_samples": [0]}, r"every K at least 1 .* got .*\[0\]"),
-        ({"n_samples": []}, "every K at least 1"),
-        ({"n_repeats": 1}, "n_repeats at least 2"),
+        ({"n_samples": [3, 0]}, "every K of n_samples must be at least 1, got 0"),
+        ({"n_samples": [2.5]}, "every K of n_samples must be a whole number, got 2.5"),
+        ({"n_samples": []}, "at least one estimator and one K"),
+        ({"n_repeats": 1}, "n_repeats must be at least 2, got 1"),
         ({"groups": None}, "groups must be given"),
         ({"groups": {}}, "at least one group"),
         ({"groups": {"none": []}}, "group 'none' is empty"),

@@ -117,7 +117,7 @@ class Gaussian(Multivariate):
         try:
             loc = tuple(float(value) for value in self.loc)
             cov = tuple(tuple(float(value) for value in row) for row in self.cov)
-        except TypeError as fault:
+        except (TypeError, ValueError) as fault:
             raise ValueError(
                 f"loc must hold d numbers and cov d rows of d numbers, got {self.loc} and "
                 f"{self.cov}: a variance in place of the matrix?"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from iwae_core.counts import check_count, is_count
 from iwae_core.sampling.densities.base import check_location, check_positive
 from iwae_core.sampling.densities.multivariate import Gaussian, Multivariate, MultivariateMixture
 
@@ -80,7 +81,7 @@ class Funnel(Multivariate):
     scale: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.n_dims < 2 or self.n_dims != int(self.n_dims):
+        if not is_count(self.n_dims, 2):
             raise ValueError(f"a funnel needs at least 2 whole dimensions, got {self.n_dims}")
         if not 1e-3 <= self.scale <= 20:
             # exp(scale**2 / 2), the variance of the others, must stay a float.
@@ -123,11 +124,13 @@ def two_modes(
 
     >>> two_modes(4.0, weights=(0.25, 0.75)).mean.tolist()
     [1.0, 0.0]
+
+    Raises:
+        ValueError: If a number is out of range, or there are not two weights that sum to one.
     """
     check_location("distance", distance)
     check_positive("scale", scale)
-    if dim < 1:
-        raise ValueError(f"dim must be at least 1, got {dim}")
+    check_count("dim", dim)
     axes = range(dim)
     cov = tuple(tuple(scale * scale if i == j else 0.0 for j in axes) for i in axes)
     left, right = (tuple(side * distance if i == 0 else 0.0 for i in axes) for side in (-0.5, 0.5))
