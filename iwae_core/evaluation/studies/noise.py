@@ -8,7 +8,7 @@ from iwae_core.rng import derive_seed
 
 
 class NormalNoise:
-    """Standard normal float64 numbers that belong to a path below a seed.
+    """Float64 noise, standard normal or Student t, that belongs to a path below a seed.
 
     Drawn by NumPy, which is about five times as fast as torch here. Like a generator, each call
     goes on where the last one stopped.
@@ -22,5 +22,9 @@ class NormalNoise:
         self._source = np.random.Generator(np.random.PCG64(derive_seed(seed, *path)))
 
     def __call__(self, shape: tuple[int, ...]) -> Tensor:
-        """The next numbers."""
+        """The next standard normal numbers."""
         return torch.from_numpy(self._source.standard_normal(shape))
+
+    def student_t(self, df: float, shape: tuple[int, ...]) -> Tensor:
+        """The next numbers of a Student t; no transport of normal ones, but much faster."""
+        return torch.from_numpy(self._source.standard_t(df, shape))

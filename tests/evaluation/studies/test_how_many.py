@@ -71,7 +71,7 @@ def test_the_measured_number_is_where_the_share_stays_above():
 
 def test_other_seeds_and_families_spread_as_the_exact_variance_says():
     # 200 estimators: spread known to 5 %, 5 sigma is 25 %.
-    for family in ("normal", "laplace", "defensive"):
+    for family in ("normal", "laplace", "defensive", "student_t"):
         settings = {"family": family, "loc": 0.3, "scale": 1.5, "n_max": 500, "seed": 2}
         report = run(HowManyConfig(**settings))
         spread = report.running[-1].std(ddof=1)
