@@ -163,7 +163,9 @@ def integrate_where(
     p = normalized(target)
 
     def term(z: Tensor) -> Tensor:
-        return f(z) * torch.exp(p.log_prob(z))
+        # f alone may overflow where p is zero.
+        log_size = p.log_prob(z) + f.log_abs(z)
+        return f(z).sign() * torch.where(log_size > -math.inf, log_size.exp(), 0.0)
 
     total = 0.0
     for low, high in pieces:

@@ -22,7 +22,6 @@ from iwae_core.evaluation.studies import exact, repeats
 from iwae_core.evaluation.studies.scene import Scene
 from iwae_core.evaluation.studies.weighting import WeightingConfig, problem, variances
 from iwae_core.rng import stream
-from iwae_core.sampling import weights
 from iwae_core.sampling.integrands import Power
 
 N_DRAWS = 2**16
@@ -95,6 +94,7 @@ class RatioReport:
 
     n_samples: Array  # K
     exact: float
+    undefined: Array  # share of groups without any weight, which have no ratio and are left out
     bias: Array  # of the ratio, measured
     bias_error: Array  # its standard error
     leading_bias: Array  # its exact leading term; NaN where the moments diverge
@@ -102,7 +102,7 @@ class RatioReport:
     variance: Array  # of the ratio, measured
     variance_error: Array  # its standard error
     leading_variance: Array  # exact leading term of the ratio's variance; maybe inf
-    ghosts_plain: Array  # the first 64 plain estimates at the largest K
+    ghosts_plain: Array  # the first 64 plain estimates at the largest K that have a ratio
     ghosts_ratio: Array  # the ratios of the same draws
 
 
@@ -118,19 +118,23 @@ def run(config: RatioConfig) -> RatioReport:
     f, log_w = asked.f(z), asked.log_weights(z) - asked.target.log_normalizer
     K_all = np.array([2.0**power for power in range(MAX_SAMPLES.bit_length())])
     finite = math.isfinite(asked.second_moment)
-    bias, variance = [], []
+    bias, variance, undefined = [], [], []
     plain = ratio = f
     for K in K_all.astype(int).tolist():
-        plain, ratio, error = _groups(f, log_w, K, asked.exact)
-        steady = error - (plain - asked.exact * weights.log_mean_exp(_cut(log_w, K)).exp())
-        bias.append(repeats.mean((steady if finite else error).numpy()))
-        squares = (ratio - ratio.mean()).square().numpy()
-        variance.append(repeats.mean(squares))
+        columns = _cut(log_w, K)
+        seen = (columns > -math.inf).any(dim=0)
+        plain, ratio, error = _groups(_cut(f, K)[:, seen], columns[:, seen], asked.exact)
+        if finite and seen.all():  # T has mean zero over all groups only
+            error = error - (plain - asked.exact * columns.exp().mean(dim=0))
+        bias.append(_mean(error))
+        variance.append(_mean((ratio - ratio.mean()).square()))
+        undefined.append(1 - seen.double().mean().item())
     slope = _leading_bias(config)
     scale = math.exp(-2 * asked.target.log_normalizer)
     return RatioReport(
         n_samples=K_all,
         exact=asked.exact,
+        undefined=np.array(undefined),
         bias=np.array([found.value for found in bias]),
         bias_error=np.array([found.std_error for found in bias]),
         leading_bias=slope / K_all,
@@ -148,12 +152,16 @@ def _cut(values: Tensor, K: int) -> Tensor:
     return values.reshape(-1, K).T
 
 
-def _groups(f: Tensor, log_w: Tensor, K: int, answer: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Plain estimates, ratios, and the ratios' errors, of each group."""
-    f, log_w = _cut(f, K), _cut(log_w, K)
-    share = weights.normalize(log_w)
+def _groups(f: Tensor, log_w: Tensor, answer: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Plain estimates, ratios, and the ratios' errors, of each column."""
+    share = torch.softmax(log_w, dim=0)
     plain = (log_w.exp() * f).mean(dim=0)
     return plain, (share * f).sum(dim=0), (share * (f - answer)).sum(dim=0)
+
+
+def _mean(values: Tensor) -> repeats.Measured:
+    few = len(values) < 2
+    return repeats.Measured(math.nan, math.nan) if few else repeats.mean(values.numpy())
 
 
 def _leading_bias(config: RatioConfig) -> float:

@@ -99,11 +99,12 @@ class GhostReport:
 
     n: Array  # numbers of draws, (C,)
     running: Array  # estimates from the first n draws, (C, N_GHOSTS)
-    final: Array  # estimates from all K draws, (N_GHOSTS,)
+    final: Array  # estimates from all K draws, (N_GHOSTS,); NaN where every weight is zero
     std_error: Array  # as each run reports it for `final`, (N_GHOSTS,)
-    covered: float  # share of runs whose estimate +- COVERED reported errors holds `limit`
-    mean: float  # of `final`
-    spread: float  # standard deviation of `final`
+    undefined: float  # share of runs whose `final` is NaN
+    covered: float  # share of all runs whose estimate +- COVERED reported errors holds `limit`
+    mean: float  # of `final`, without NaN
+    spread: float  # standard deviation of `final`, without NaN
     true_std: float  # exact standard deviation of `final`, for many draws if self-normalized
     limit: float  # what the estimates tend to
 
@@ -192,14 +193,16 @@ def ghosts(config: WeightingConfig) -> GhostReport:
     plain = c.estimator == "importance"
     limit = asked.exact * math.exp(asked.target.log_normalizer) if plain else asked.exact
     std = asked.std_of_term if plain else _std_of_ratio(asked)
+    known = running[-1][~np.isnan(running[-1])]
     return GhostReport(
         n=n.astype(float),
         running=running,
         final=running[-1],
         std_error=error[-1],
+        undefined=1 - len(known) / N_GHOSTS,
         covered=float(np.mean(np.abs(running[-1] - limit) <= COVERED * error[-1])),
-        mean=float(running[-1].mean()),
-        spread=float(running[-1].std(ddof=1)),
+        mean=float(known.mean()) if len(known) else math.nan,
+        spread=float(known.std(ddof=1)) if len(known) > 1 else math.nan,
         true_std=std / math.sqrt(c.n_samples),
         limit=limit,
     )
@@ -228,6 +231,7 @@ def _running(
     """Estimates from the first n draws of each column of ``z (K, B)``, and their errors."""
     f, log_w = asked.f(z), asked.log_weights(z)
     peak = log_w.amax(dim=0)
+    peak = torch.where(peak > -math.inf, peak, 0.0)  # of a repeat that never hits the support
     w = torch.exp(log_w - peak)
     stops = torch.as_tensor(n - 1)
 

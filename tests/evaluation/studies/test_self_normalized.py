@@ -93,6 +93,21 @@ def test_where_moments_diverge_no_leading_term_is_claimed():
     assert np.isfinite(report.bias).all()
 
 
+def test_groups_that_miss_the_support_are_counted_and_left_out():
+    # p = Uniform(-1, 2), q = N(0, 1.2): a draw hits with probability h, a group misses with
+    # (1 - h)^K. At K = 1 the ratio of those that hit is the draw: a truncated Normal's mean.
+    from scipy import stats
+
+    report = run(RatioConfig(target="uniform"))
+    q = stats.truncnorm(-1 / 1.2, 2 / 1.2, 0, 1.2)
+    hit = stats.norm(0, 1.2).cdf(2) - stats.norm(0, 1.2).cdf(-1)
+    missed = (1 - hit) ** report.n_samples
+    sd = np.sqrt(missed * (1 - missed) / (2**16 / report.n_samples))
+    assert (np.abs(report.undefined - missed) <= 5 * sd + 1e-9).all()
+    assert abs(report.bias[0] - (q.mean() - 0.5)) < 5 * report.bias_error[0]
+    assert report.undefined[-1] == 0
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="unknown integrand 'zz'"):
         RatioConfig(integrand="zz")

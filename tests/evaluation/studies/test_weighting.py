@@ -108,6 +108,20 @@ def test_ghosts_of_a_missed_mode_agree_with_each_other_and_not_with_the_truth():
     assert report.true_std > 100 * report.spread
 
 
+def test_ghosts_that_never_hit_the_support_are_zero_or_undefined():
+    # p = Uniform(-1, 2), q = N(4, 1): one draw hits with probability Phi(-2) - Phi(-5).
+    miss = 1 - 0.5 * math.erfc(math.sqrt(2)) + 0.5 * math.erfc(5 / math.sqrt(2))
+    settings = {"target": "uniform", "loc": 4.0, "scale": 1.0, "n_samples": 20}
+    plain = weighting.ghosts(WeightingConfig(**settings))
+    ratio = weighting.ghosts(WeightingConfig(**settings, estimator="self_normalized"))
+    assert plain.undefined == 0
+    np.testing.assert_array_equal(plain.final == 0, np.isnan(ratio.final))
+    share = miss**20
+    assert abs(ratio.undefined - share) < 5 * math.sqrt(share * (1 - share) / 200)
+    assert -1 <= ratio.mean <= 2
+    assert np.isfinite([plain.mean, plain.spread, ratio.spread]).all()
+
+
 def test_variances_are_those_of_the_closed_form():
     # p = N(1, 1), f = z: under p 1. Under q = N(0.5, s): E[w^2 z^2] - 1 with
     # p^2 / q = E_q[w^2] N(z; m, v), v = 1 / (2 - 1 / s^2), m = v (2 - 0.5 / s^2).
