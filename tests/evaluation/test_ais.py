@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import assert_mean
 
-from iwae_core.evaluation.ais import AisConfig, _Path, ais, prior_start, temperatures
+from iwae_core.evaluation.ais import AisConfig, ais, prior_start
+from iwae_core.evaluation.annealing import Path, temperatures
 from iwae_core.models.linear_gaussian import LinearGaussian
 from iwae_core.models.networks import DiagonalNormal
 from iwae_core.models.vae import Vae
@@ -78,7 +79,7 @@ def test_a_move_leaves_its_density_as_it_is():
     eps = standard_normal((20_000, 1, 3), make_generator(6), torch.float64)
     u = eps @ (torch.linalg.cholesky(covariance) / scale.unsqueeze(1)).T + 0.4
     start = DiagonalNormal(mean - 0.4 * scale, scale.log().unsqueeze(0))
-    path = _Path(MODEL, x, start, AisConfig(n_leapfrog=3))
+    path = Path(MODEL, x, start, AisConfig(n_leapfrog=3))
     point, generator = path.begin(u), make_generator(7)
     for _ in range(4):
         before = point.u

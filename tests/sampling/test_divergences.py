@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate as scipy_integrate
-from scipy import special, stats
+from scipy import special
 from support import assert_mean
 
 from iwae_core.rng import make_generator
@@ -30,14 +30,12 @@ from iwae_core.sampling.densities import (
 from iwae_core.sampling.divergences import (
     chi_square_moment,
     covers,
-    expectation,
     kl_divergence,
     log_chi_square_moment,
     log_second_moment,
     tail_index,
 )
-from iwae_core.sampling.integrands import Exceeds, Power, Tilt
-from iwae_core.sampling.quadrature import integrate, log_integrate
+from iwae_core.sampling.integrands import Power
 
 NORMAL = Normal(0.7, 1.2)
 
@@ -49,60 +47,6 @@ def plain(density):
 
 def by_scipy(function, edges):
     return math.fsum(scipy_integrate.quad(function, a, b)[0] for a, b in pairwise(edges))
-
-
-# --- quadrature ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("function", "edges", "exact"),
-    [
-        (lambda z: z**3 - z, [-1.0, 2.0], 2.25),
-        (
-            lambda z: torch.exp(-0.5 * (z - 3) ** 2),
-            [-math.inf, 0.0, math.inf],
-            math.sqrt(2 * math.pi),
-        ),
-        (lambda z: 1 / (1 + z**2), [1.0, math.inf], math.pi / 4),
-        (lambda z: z.clamp(min=0).sqrt(), [0.0, 4.0], 16 / 3),
-        (lambda z: torch.sin(40 * z), [0.0, 1.0], (1 - math.cos(40)) / 40),
-        (lambda z: (z > 0.3).double(), [0.0, 0.3, 1.0], 0.7),
-    ],
-)
-def test_quadrature_is_exact_and_its_error_estimate_holds(function, edges, exact):
-    value, error = integrate(function, edges)
-    assert abs(value - exact) <= error + 1e-15
-    assert error < 1e-9
-
-
-def test_quadrature_on_the_log_scale_survives_any_height_and_finds_a_far_peak():
-    for height, center in [(-3000.0, 2.0), (3000.0, -40_000.0)]:
-        value, error = log_integrate(
-            lambda z, h=height, c=center: h - 0.5 * (z - c) ** 2,
-            [-math.inf, -1e5, -1.0, 1.0, 10.0, math.inf],
-        )
-        assert value == pytest.approx(height + 0.5 * math.log(2 * math.pi), abs=1e-9)
-        assert error < 1e-9
-    nowhere = log_integrate(lambda z: torch.full_like(z, -math.inf), [0.0, 1.0])
-    assert nowhere == (-math.inf, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("edges", "rule"),
-    [
-        ([1.0], "two increasing"),
-        ([1.0, 0.0], "increasing"),
-        ([-math.inf, math.inf], "finite edge"),
-    ],
-)
-def test_quadrature_refuses_edges_that_do_not_increase(edges, rule):
-    with pytest.raises(ValueError, match=rule):
-        integrate(lambda z: z, edges)
-
-
-def test_quadrature_refuses_a_function_that_is_not_finite():
-    with pytest.raises(ValueError, match="not finite"):
-        integrate(lambda z: 1 / (z - z), [0.0, 1.0])
 
 
 # --- second moment of the weights ----------------------------------------------------------------
@@ -291,55 +235,6 @@ def test_correlated_gaussians_agree_with_their_own_draws():
 def test_pairs_without_an_exact_answer_are_refused(function, p, q, rule):
     with pytest.raises(ValueError, match=rule):
         function(p, q)
-
-
-# --- means ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("density", "f", "exact"),
-    [
-        (NORMAL, Power(3), 0.7**3 + 3 * 0.7 * 1.44),
-        (NORMAL, Tilt(-1.5), math.exp(-1.05 + 0.5 * 2.25 * 1.44)),
-        (NORMAL, Exceeds(2.0), stats.norm.sf(2.0, 0.7, 1.2)),
-        (StudentT(1.0, 2.0, 5.0), Power(2), 1.0 + 4 * 5 / 3),
-        (Laplace(0.5, 0.5), Tilt(1.0), math.exp(0.5) / 0.75),
-        (Scaled(NORMAL, 3.0), Power(1), 0.7),
-        (Exponential(0.0, 2.0), Power(4), 24 * 16.0),
-        (StudentT(0.0, 1.0, 1.0), Exceeds(3.0), stats.cauchy.sf(3.0)),
-        (Uniform(0.0, 1.0), Tilt(30.0), math.expm1(30) / 30),
-    ],
-)
-def test_expectations_are_exact_within_their_stated_error(density, f, exact):
-    value, error = expectation(density, f)
-    assert abs(value - exact) <= error + 4e-15 * abs(exact)
-    assert error <= 1e-8 * abs(exact)
-
-
-@pytest.mark.parametrize(
-    ("density", "f"),
-    [
-        (StudentT(0.0, 1.0, 1.0), Power(1)),
-        (StudentT(0.0, 1.0, 3.0), Power(3)),
-        (Laplace(0.0, 1.0), Tilt(1.0)),
-        (Laplace(0.0, 1.0), Tilt(-2.0)),
-        (StudentT(0.0, 1.0, 3.0), Tilt(0.1)),
-    ],
-)
-def test_means_that_do_not_exist_are_refused(density, f):
-    with pytest.raises(ValueError, match="does not exist"):
-        expectation(density, f)
-
-
-def test_integrands_know_their_values_and_their_logarithms():
-    z = torch.tensor([-2.0, 0.5, 3.0], dtype=torch.float64)
-    for f in (Power(0), Power(1), Power(2), Exceeds(0.4), Tilt(-0.7)):
-        torch.testing.assert_close(f.log_abs(z), f(z).abs().log())
-        assert f(z).dtype == torch.float64
-        assert hash(f) == hash(type(f)(*[getattr(f, name) for name in f.__slots__]))
-    for make in (lambda: Power(-1), lambda: Exceeds(math.nan), lambda: Tilt(math.inf)):
-        with pytest.raises(ValueError, match="must"):
-            make()
 
 
 scales = st.floats(0.05, 20)
