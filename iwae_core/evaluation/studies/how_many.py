@@ -122,7 +122,7 @@ class HowManyReport:
     needed_variance: float  # draws for ENOUGH within CLOSE if estimates were Normal; maybe inf
     exact: float  # the truth
     n: Array  # numbers of draws, (C,)
-    running: Array  # estimates from the first n draws, (C, G)
+    running: Array  # estimates from the first n draws, (C, G); NaN before a first weight
     within: Array  # share of estimators within CLOSE of the truth, (C,)
     within_error: Array  # its standard error, (C,)
     measured: float  # smallest n from which on `within` is at least ENOUGH; inf if none is
