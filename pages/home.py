@@ -2,19 +2,18 @@
 
 import streamlit as st
 
-from iwae_core.ui import code, lesson, studies, tightness, ways
+from iwae_core.ui import code, lesson, opening, ways
 
 text = lesson.load("home")
 st.title(text.title)
 story, picture = st.columns([1, 1.5], gap="medium", vertical_alignment="center")
-report, at = studies.opening()
-numbers = tightness.numbers(report, at)
+shown = opening.report()
 with story:
     text.show("story")
-    text.show_with("picture", numbers)
+    text.show_with("picture", opening.numbers(shown))
     ways.start()
 with picture:
-    tightness.closing_gap(report)
+    opening.picture(shown)
 
 for column, reader in zip(st.columns(3), ways.READERS, strict=True):
     with column.container(border=True, height="stretch"):

@@ -38,6 +38,19 @@ def figures(app: AppTest) -> dict[str, dict]:
     return found
 
 
+def scene(app: AppTest, name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """What one scene of ``ui.canvas`` was sent: its meta and its arrays."""
+    from iwae_core.runtime.wire import unpack
+    from iwae_core.ui import canvas
+
+    (found,) = [
+        element.proto.bytes
+        for element in app.get("bidi_component")
+        if element.proto.component_name == canvas.PREFIX + name
+    ]
+    return unpack(found)
+
+
 def trace(figure: dict, name: str) -> dict:
     """One trace of a figure by its name."""
     (found,) = [trace for trace in figure["data"] if trace.get("name") == name]

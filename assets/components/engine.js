@@ -13,11 +13,13 @@
 //   drag(name, point, context) -> state    point in CSS px of the canvas
 //   nudge(name, steps, context) -> state   steps: 1 fine, 10 coarse, negative to the left or down
 //   click(point, context) -> state | null
+//   glide(state) -> number, which `context.place` follows with an ease instead of jumping
 //   formula(context) -> [{ symbol, value, term, role }]       live numbers below their symbols
 //   cards(context) -> [{ label, value, note, help }]
 //   buttons(context) -> [{ name, label, pressed }],  press(name, context) -> state
 //   says(context) -> what changed, for those who do not see it
 //   table(context) -> rows of the data, for the download
+//   ENTRANCE_MS, while which draw sees `entered` go from 0 to 1 after the first paint
 // `mark` is the term of the formula under the pointer; `fresh` in a context says that the exact
 // report of the message belongs to the state on screen.
 
@@ -28,6 +30,7 @@ import { dress, tones } from "./tones.js";
 import { unpack } from "./wire.js";
 
 const TWEEN_MS = 260;
+const GLIDE_MS = 520;
 const stages = new WeakMap(); // parentElement -> Stage
 
 export default function show({ parentElement, data, setStateValue }, scene) {
@@ -118,8 +121,8 @@ class Stage {
       const part = Math.min(1, (now - began) / TWEEN_MS);
       const ease = part * part * (3 - 2 * part);
       this.state = part < 1 ? between(start, target, ease) : { ...target };
-      this.changed();
       if (part === 1) this.tween = null;
+      this.numbers = null;
     };
   }
 
@@ -128,9 +131,9 @@ class Stage {
   }
 
   context() {
-    const { state, model, view, mark } = this;
+    const { state, model, view, mark, place } = this;
     this.numbers ??= this.scene.compute(state, model);
-    return { state, numbers: this.numbers, model, view, mark, fresh: this.fresh() };
+    return { state, numbers: this.numbers, model, view, mark, place, fresh: this.fresh() };
   }
 
   set(state) {
@@ -185,6 +188,10 @@ class Stage {
     const width = this.canvas.clientWidth;
     if (!this.meta || width === 0) return;
     this.tween?.(now);
+    this.arrived ??= now;
+    const entered = this.scene.ENTRANCE_MS && !still()
+      ? Math.min(1, (now - this.arrived) / this.scene.ENTRANCE_MS)
+      : 1;
     const height = this.scene.height(width, this.model);
     if (this.canvas.clientHeight !== height) this.canvas.style.height = `${height}px`;
     const worn = tones(this.parent);
@@ -192,7 +199,7 @@ class Stage {
     const sheet = begin(this.canvas);
     const context = this.context();
     this.view = context.view = this.scene.layout(sheet, context.state, context.numbers, context.model);
-    this.scene.draw(sheet.pen, { ...context, tones: worn });
+    this.scene.draw(sheet.pen, { ...context, tones: worn, entered });
     if (this.scene.handles) this.handles.place(this.scene.handles(context));
     if (this.scene.formula) this.formula.show(this.scene.formula(context));
     if (this.scene.buttons) this.buttons.show(this.scene.buttons(context));
@@ -200,6 +207,16 @@ class Stage {
     this.root.dataset.fresh = context.fresh;
     this.canvas.drawn += 1;
     this.root.dataset.painted = "1";
+    if (entered < 1 || this.tween) this.invalidate();
+  }
+
+  // Bring `place` closer to where the state says; what still moves asks for another frame.
+  follow(target, now) {
+    if (target !== this.glides?.target) this.glides = { start: this.place ?? target, target, began: now };
+    const { start, began } = this.glides;
+    const part = still() ? 1 : Math.min(1, (now - began) / GLIDE_MS);
+    this.place = part < 1 ? start + part * part * (3 - 2 * part) * (target - start) : target;
+    if (this.place !== target) this.invalidate();
   }
 
   remove() {

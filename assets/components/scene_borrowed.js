@@ -11,8 +11,6 @@ const TAILED = new Set(["normal", "student_t"]);
 const TAIL_AT = 2.6; // scales from the center, where the tail handle stands
 const STOP_PX = 16; // dragged height that moves the tail by one stop
 
-export default { decode, compute, height, layout, draw, handles, drag, nudge, formula, cards, says, table };
-
 function decode(meta, arrays) {
   const K = arrays.fixed.values.length;
   const rows = arrays.x.shape[0];
@@ -350,3 +348,5 @@ function table({ numbers }) {
   const rows = Array.from(numbers.z, (z, k) => [k + 1, z, numbers.logW[k], numbers.w[k], numbers.f[k]]);
   return [["draw", "z", "log_w", "share", "f"], ...rows];
 }
+
+export default { decode, compute, height, layout, draw, handles, drag, nudge, formula, cards, says, table };

@@ -147,3 +147,100 @@ function middle(fs, logW, peak, plain) {
   }
   return total > 0 ? sum / total : 0;
 }
+
+// The same weights in boxes of K neighbors: log of each box's mean, as bounds.objectives.iwae.
+export function boxes(logW, K) {
+  const found = new Float64Array(logW.length / K);
+  for (let i = 0; i < found.length; i++) found[i] = logMeanExp(logW.slice(i * K, (i + 1) * K));
+  return found;
+}
+
+export function mean(values) {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
+}
+
+// Mean of the first n values and its standard error.
+export function meanAndError(values, n = values.length) {
+  const shown = values.slice(0, n);
+  const center = mean(shown);
+  let squares = 0;
+  for (const value of shown) squares += (value - center) ** 2;
+  return { mean: center, error: n > 1 ? Math.sqrt(squares / (n - 1) / n) : Infinity };
+}
+
+// Mean of single runs of the bound, with the mean weight as a control variate where its variance
+// over p(x)^2 is below one; as evaluation.studies.tightness.mean_of_runs.
+export function meanOfRuns(single, logMarginal, variance) {
+  if (!(variance < 1)) return meanAndError(single);
+  return meanAndError(single.map((run) => run - Math.expm1(run - logMarginal)));
+}
+
+// Laws of a weight over p(x) and their variance, as evaluation.studies.microscope. `noise` is
+// N(0, 1) for the lognormal law and log U, U uniform, for the other two.
+export function logRatio(law, sigma, noise) {
+  if (law === "lognormal") return sigma * noise - 0.5 * sigma * sigma;
+  const sign = law === "bounded" ? 1 : -1;
+  return Math.log1p(sign * sigma) + sign * sigma * noise;
+}
+
+export function ratioVariance(law, sigma) {
+  if (law === "lognormal") return Math.expm1(sigma * sigma);
+  const s = law === "bounded" ? sigma : -sigma;
+  return s > -0.5 ? (s * s) / (1 + 2 * s) : Infinity;
+}
+
+// Bounds of single runs: column r holds the weights of run r, `noise` is (rows, runs), K <= rows.
+export function runsOfRatios(law, sigma, noise, nRuns, K) {
+  const single = new Float64Array(nRuns);
+  const column = new Float64Array(K);
+  for (let r = 0; r < nRuns; r++) {
+    for (let k = 0; k < K; k++) column[k] = logRatio(law, sigma, noise[k * nRuns + r]);
+    single[r] = logMeanExp(column);
+  }
+  return single;
+}
+
+// Gaussians of two dimensions, { mean: [a, b], covariance: [[..], [..]] }: q beside the exact
+// posterior as evaluation.studies.tightness.make_q, and two divergences in closed form.
+export function mismatched(posterior, shift, scale, correlated) {
+  const [[a, b], [, d]] = posterior.covariance;
+  const root = Math.sqrt(a);
+  const center = [posterior.mean[0] + shift * root, posterior.mean[1] + (shift * b) / root];
+  const det = a * d - b * b;
+  const [s, u, v] = correlated ? [a, b, d] : [det / d, 0, det / a];
+  const square = scale * scale;
+  return { mean: center, covariance: [[square * s, square * u], [square * u, square * v]] };
+}
+
+export function gaussianKl(q, p) {
+  const precision = inverse(p.covariance);
+  const trace =
+    precision[0][0] * q.covariance[0][0] +
+    2 * precision[0][1] * q.covariance[0][1] +
+    precision[1][1] * q.covariance[1][1];
+  const shift = [q.mean[0] - p.mean[0], q.mean[1] - p.mean[1]];
+  return 0.5 * (trace - 2 + form(precision, shift) + Math.log(det(p.covariance) / det(q.covariance)));
+}
+
+// log E_q[(p / q)^2]; infinite where 2 / S_p - 1 / S_q is no precision.
+export function gaussianLogSquare(p, q) {
+  const [P, Q] = [inverse(p.covariance), inverse(q.covariance)];
+  const M = P.map((row, i) => row.map((value, j) => 2 * value - Q[i][j]));
+  if (!(M[0][0] > 0 && det(M) > 0)) return Infinity;
+  const shift = [q.mean[0] - p.mean[0], q.mean[1] - p.mean[1]];
+  // p^2 / q is a Gaussian around p's mean with precision M, tilted by q's: complete the square.
+  const tilt = [Q[0][0] * shift[0] + Q[0][1] * shift[1], Q[1][0] * shift[0] + Q[1][1] * shift[1]];
+  const log = Math.log(det(P)) - 0.5 * Math.log(det(Q)) - 0.5 * Math.log(det(M));
+  return log + 0.5 * (form(Q, shift) + form(inverse(M), tilt));
+}
+
+const det = ([[a, b], [c, d]]) => a * d - b * c;
+const form = ([[a, b], [, d]], [x, y]) => a * x * x + 2 * b * x * y + d * y * y;
+
+function inverse(matrix) {
+  const [[a, b], [c, d]] = matrix;
+  const size = det(matrix);
+  return [[d / size, -b / size], [-c / size, a / size]];
+}

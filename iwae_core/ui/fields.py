@@ -108,6 +108,31 @@ class ChoiceField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StopField:
+    """One of a few whole numbers, such as the powers of two."""
+
+    name: str
+    default: int
+    stops: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.default not in self.stops:
+            raise ValueError(
+                f"the default of {self.name} must be one of {self.stops}, got {self.default}"
+            )
+
+    def parse(self, text: str) -> int:
+        """Read one of the numbers."""
+        if text not in map(str, self.stops):
+            raise ValueError(f"is none of {', '.join(map(str, self.stops))}")
+        return int(text)
+
+    def write(self, value: int) -> str:
+        """Write the number's digits."""
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoolField:
     """Yes or no, written 1 or 0."""
 

@@ -38,9 +38,3 @@ def tightness(config: TightnessConfig) -> TightnessReport:
 def runs_at(config: TightnessConfig, n_samples: int) -> RunsReport:
     """The single runs of the bound at one K."""
     return _tightness.runs_at(config, n_samples)
-
-
-def opening() -> tuple[TightnessReport, RunsReport]:
-    """What the home page shows: the lesson's start."""
-    config = TightnessConfig()
-    return tightness(config), runs_at(config, 1)

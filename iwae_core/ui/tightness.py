@@ -120,19 +120,6 @@ def runs(report: TightnessReport, at: RunsReport) -> None:
     )
 
 
-def closing_gap(report: TightnessReport) -> None:
-    """Place the home page's picture."""
-    charts.show(
-        view.closing_gap,
-        report,
-        key="home.gap",
-        alt=f"The bound climbs from {fixed(report.elbo)} nats at K = 1 to "
-        f"{fixed(report.bound[8])} at K = 256, towards "
-        f"log p(x) = {fixed(report.log_marginal)}.",
-        height=380,
-    )
-
-
 def script(config: TightnessConfig, n_samples: int) -> str:
     """The page's numbers as a script."""
     return code.fill(

@@ -1,8 +1,14 @@
-"""Numbers as people read them: sensible digits, a true minus sign, no 1e-05."""
+"""Numbers as people read them: sensible digits, a true minus sign, no 1e-05.
+
+Ties are rounded away from zero, 1.125 to 1.13: as people do, and as JavaScript does, so that the
+browser's live numbers (assets/components/numbers.js) read the same as the page's.
+"""
 
 import math
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 MINUS = "\N{MINUS SIGN}"
+_WIDE = Context(prec=400)  # any float has fewer digits before the point
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -16,11 +22,10 @@ def digits(value: float, n: int = 3) -> str:
         return "?" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
     if value == 0:
         return "0"
+    rounded = Context(prec=n, rounding=ROUND_HALF_UP).create_decimal_from_float(float(value))
     if 1e-3 <= abs(value) < 1e6:
-        rounded = float(f"{value:.{n}g}")
-        decimals = max(0, n - 1 - math.floor(math.log10(abs(rounded))))
-        return fixed(rounded, decimals)
-    mantissa, power = f"{value:.{n - 1}e}".split("e")
+        return fixed(float(rounded), max(0, n - 1 - rounded.adjusted()))
+    mantissa, power = f"{rounded:.{n - 1}e}".split("e")
     return f"{mantissa}·10{str(int(power)).translate(_RAISED)}".replace("-", MINUS)
 
 
@@ -32,7 +37,9 @@ def fixed(value: float, decimals: int = 2) -> str:
     """
     if not math.isfinite(value):
         return digits(value)
-    text = f"{value:.{decimals}f}"
+    text = (
+        f"{Decimal(float(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP, _WIDE):f}"
+    )
     if float(text) == 0:
         text = text.removeprefix("-")
     return text.replace("-", MINUS)

@@ -9,7 +9,6 @@ from iwae_core.evaluation.studies.tightness import Array, RunsReport, TightnessR
 from iwae_core.view import theme
 from iwae_core.view.numbers import MINUS, digits, fixed
 
-HOME_SAMPLES = 256  # the largest K at which the gap is still larger than its noise
 _K_TICKS = {"tickvals": [1, 4, 16, 64, 256, 1024], "type": "log"}
 _APPROXIMATION: dict[str, Any] = {"color": theme.MUTED["light"], "dash": "dash", "width": 2}
 
@@ -147,63 +146,6 @@ def runs(at: RunsReport, log_marginal: float) -> go.Figure:
         )
     figure.update_yaxes(range=[0, top])
     return figure
-
-
-def closing_gap(report: TightnessReport) -> go.Figure:
-    """The bound climbs to log p(x) as K grows; a frame for each K, the last one at rest."""
-    figure = theme.figure(
-        xaxis_title="K, samples per datapoint",
-        yaxis_title="nats",
-        showlegend=False,
-        margin={"l": 8, "r": 8, "t": 16, "b": 8},
-    )
-    last = int(np.searchsorted(report.n_samples, HOME_SAMPLES))
-    figure.add_traces(_closing(report, last))
-    figure.frames = [go.Frame(data=_closing(report, i)) for i in range(last + 1)]
-    gap = report.log_marginal - report.elbo
-    figure.update_xaxes(**_K_TICKS, range=[-0.08, np.log10(HOME_SAMPLES) + 0.08])
-    figure.update_yaxes(range=[report.elbo - 0.25 * gap, report.log_marginal + 0.22 * gap])
-    figure.add_annotation(
-        x=0, y=report.log_marginal, xanchor="left", yanchor="bottom", showarrow=False,
-        text=f"exact log p(x) = {fixed(report.log_marginal, 3)}",
-    )  # fmt: skip
-    figure.add_annotation(
-        x=0, y=report.elbo, xanchor="left", yanchor="top", showarrow=False, yshift=-8,
-        text="K = 1: the VAE's bound, the ELBO", font={"color": theme.BOUND.light_text},
-    )  # fmt: skip
-    return figure
-
-
-def _closing(report: TightnessReport, i: int) -> list[go.Scatter]:
-    """The picture when K has reached its i-th value: truth, gap, bound and its tip."""
-    known = report.n_samples <= HOME_SAMPLES
-    K, bound = report.n_samples[known], report.bound[known]
-    gap = max(report.log_marginal - bound[i], 0.0)
-    hidden = np.where(np.arange(len(K)) > i, np.nan, bound)
-    return [
-        go.Scatter(
-            x=K, y=hidden, mode="lines", line=theme.line(theme.BOUND, 4), name="bound",
-            hovertemplate="K = %{x}: %{y:.3f} nats<extra></extra>",
-        ),
-        go.Scatter(
-            x=K, y=np.full(len(K), report.log_marginal), mode="lines",
-            line=theme.line(theme.EXACT, 2), name="log p(x)", hoverinfo="skip",
-            fill="tonexty", fillcolor=theme.fade(theme.PRIOR.light, 0.18),
-        ),
-        go.Scatter(
-            x=[K[i], K[i]], y=[bound[i], report.log_marginal], mode="lines",
-            line={"color": theme.BOUND.light, "width": 1.5}, name="gap", hoverinfo="skip",
-        ),
-        go.Scatter(
-            x=[K[i]], y=[bound[i]], mode="markers", cliponaxis=False,
-            marker=theme.marker(theme.BOUND, 14), name="tip", hoverinfo="skip",
-        ),
-        go.Scatter(
-            x=[K[len(K) // 2 + 1]], y=[0.5 * (report.elbo + report.log_marginal)], mode="text",
-            text=[f"<b>K = {K[i]:.0f}</b><br>gap {digits(gap, 2)} nats"], name="gap text",
-            textfont={"size": 22, "color": theme.BOUND.light_text}, hoverinfo="skip",
-        ),
-    ]  # fmt: skip
 
 
 def _add_band(figure: go.Figure, K: Array, low: Array, high: Array, alpha: float, name: str

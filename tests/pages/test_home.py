@@ -1,7 +1,8 @@
 """Home: the live picture and the ways in."""
 
+import numpy as np
 import pytest
-from harness import assert_no_error, figures, open_page
+from harness import assert_no_error, open_page, scene
 
 from iwae_core.evaluation.studies.tightness import TightnessConfig, run
 from iwae_core.ui import lessons, ways
@@ -14,7 +15,16 @@ def test_the_story_quotes_the_picture():
     said = " ".join(markdown.value for markdown in app.markdown)
     assert f"{digits(report.log_marginal - report.elbo)} nats are missing" in said
     assert f"{digits(report.log_marginal - report.bound[8], 2)} at K = 256" in said
-    assert len(figures(app)["home.gap"]["frames"]) == 9
+    meta, arrays = scene(app, "gap")
+    assert meta["log_marginal"] == report.log_marginal
+    np.testing.assert_array_equal(arrays["bound"], report.bound[:9])
+
+
+@pytest.mark.parametrize("bad", ["3", "0", "many"])
+def test_a_k_between_the_powers_of_two_falls_back(bad):
+    app = open_page("home", K=bad)
+    assert_no_error(app)
+    assert scene(app, "gap")[0]["state"] == {"K": 256}
 
 
 def test_every_way_in_leads_to_a_page_that_understands_its_link():

@@ -51,17 +51,6 @@ def test_runs_above_the_truth_are_hatched():
     assert above.y.sum() / at.n_runs == pytest.approx(at.share_above, abs=0.03)
 
 
-def test_the_home_picture_ends_at_rest_in_its_last_frame():
-    report = run(CONFIG)
-    figure = tightness.closing_gap(report)
-    assert len(figure.frames) == 9  # K = 1 .. 256
-    for still, moving in zip(figure.data, figure.frames[-1].data, strict=True):
-        np.testing.assert_array_equal(still.y, moving.y)
-    gaps = [frame.data[2].y[1] - frame.data[2].y[0] for frame in figure.frames]
-    np.testing.assert_allclose(gaps, (report.log_marginal - report.bound)[:9])
-    assert "K = 256" in figure.data[-1].text[0]
-
-
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("n_samples", [1, 1000])
 def test_every_scene_can_be_drawn(scene, n_samples):
@@ -71,7 +60,6 @@ def test_every_scene_can_be_drawn(scene, n_samples):
         tightness.bounds(report, at),
         tightness.gaps(report, at),
         tightness.runs(at, report.log_marginal),
-        tightness.closing_gap(report),
     ):
         figure.to_json()
     low, high = tightness.bounds(report, at).layout.yaxis.range
