@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from wild_models import CALLS as MODEL_CALLS
 from wild_models import VAE
+from wild_runs import CALLS as RUN_CALLS
 from wild_sampling import CALLS as SAMPLING_CALLS
 from wild_values import D
 
@@ -30,7 +31,7 @@ from iwae_core.evaluation import log_likelihood
 from iwae_core.sampling import problems, weights
 from iwae_core.training import TrainConfig
 
-CALLS = {**SAMPLING_CALLS, **MODEL_CALLS}
+CALLS = {**SAMPLING_CALLS, **MODEL_CALLS, **RUN_CALLS}
 
 
 def assert_no_nan(result):
