@@ -1,16 +1,14 @@
 """The browser's formulas, run under Node, equal the core's to 1e-9."""
 
-import json
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
 import torch
+from node import under_node
 
 from iwae_core.evaluation.studies import choices
 from iwae_core.evaluation.studies.choices import FAMILIES, INTEGRANDS, TARGETS
-from iwae_core.places import ASSETS
 from iwae_core.rng import make_generator, standard_normal
 from iwae_core.sampling import estimators, weights
 from iwae_core.sampling.densities import Normal, StudentT
@@ -18,33 +16,6 @@ from iwae_core.ui import formulas
 from iwae_core.view.numbers import digits, fixed, percent
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
-
-SCRIPT = """
-import { readFileSync } from "node:fs";
-const formulas = await import(process.argv[2]);
-// JSON knows no infinity.
-const plain = (key, value) => (value === -Infinity ? "-inf" : value === Infinity ? "inf" : value);
-const arrays = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
-const answers = JSON.parse(readFileSync(0, "utf8")).map(([name, ...given]) =>
-  formulas[name](...given.map((each) => (Array.isArray(each) ? Float64Array.from(each) : each))));
-console.log(JSON.stringify(answers, (key, value) => plain(key, arrays(value))));
-"""
-
-
-def under_node(tmp_path, calls, module_name="weights"):
-    """Call functions of a module: each call is a name and its arguments."""
-    # Node takes a .js file for a module only by its package; a copy named .mjs is one by itself.
-    module = tmp_path / "module.mjs"
-    module.write_text((ASSETS / "components" / f"{module_name}.js").read_text())
-    (tmp_path / "run.mjs").write_text(SCRIPT)
-    answer = subprocess.run(
-        ["node", tmp_path / "run.mjs", module],
-        input=json.dumps(calls),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(answer.stdout)
 
 
 def columns():
@@ -121,7 +92,21 @@ def test_an_unknown_density_has_no_formula():
 
 
 def test_numbers_read_the_same_in_the_browser(tmp_path):
-    values = [0.0, -0.0004, 1.0, 9.996, 0.09996, -2.71828, 1234.5, -1.125, 0.125, 999.5, 987654.3, 2.8665e-7, -3.1e9]
+    values = [
+        0.0,
+        -0.0004,
+        1.0,
+        9.996,
+        0.09996,
+        -2.71828,
+        1234.5,
+        -1.125,
+        0.125,
+        999.5,
+        987654.3,
+        2.8665e-7,
+        -3.1e9,
+    ]
     values += (standard_normal((40,), make_generator(1), torch.float64).exp() ** 3).tolist()
     for name, function, more in [
         ("digits", digits, [3]),
