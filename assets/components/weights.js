@@ -244,3 +244,42 @@ function inverse(matrix) {
   const size = det(matrix);
   return [[d / size, -b / size], [-c / size, a / size]];
 }
+
+// Shape of the generalized Pareto law of the largest weights, as sampling.psis.k_hat (Zhang and
+// Stephens); Infinity where no tail can be fitted, -Infinity where there is none.
+export function kHat(logW) {
+  const K = logW.length;
+  const n = K > 225 ? Math.floor(3 * Math.sqrt(K)) : Math.floor(K / 5);
+  if (n < 5) return Infinity;
+  const sorted = Float64Array.from(logW).sort();
+  const peak = sorted[K - 1];
+  const size = sorted.reduce((most, v) => (Number.isFinite(v) ? Math.max(most, Math.abs(v)) : most), 1);
+  if (peak - sorted[K - n] <= 8 * Number.EPSILON * size) return -Infinity;
+  const threshold = Math.exp(sorted[K - n - 1] - peak);
+  const k = zhangStephens(sorted.subarray(K - n).map((value) => Math.exp(value - peak) - threshold));
+  return Number.isNaN(k) ? Infinity : k;
+}
+
+// The same of excesses x, smallest first.
+function zhangStephens(x) {
+  const n = x.length;
+  const m = 30 + Math.floor(Math.sqrt(n));
+  const quartile = x[Math.floor(n / 4 + 0.5) - 1];
+  const shape = (b) => x.reduce((sum, excess) => sum + Math.log1p(-b * excess), 0) / n;
+  const [bs, logs] = [new Float64Array(m), new Float64Array(m)];
+  for (let i = 0; i < m; i++) {
+    bs[i] = (1 - Math.sqrt(m / (i + 0.5))) / (3 * quartile) + 1 / x[n - 1];
+    const k = shape(bs[i]);
+    logs[i] = n * (Math.log(-bs[i] / k) - k - 1);
+  }
+  const likely = normalize(logs).map((weight) => (weight >= 10 * Number.EPSILON ? weight : 0));
+  const total = likely.reduce((sum, weight) => sum + weight, 0);
+  const b = likely.reduce((sum, weight, i) => sum + weight * bs[i], 0) / total;
+  return (n * shape(b) + 5) / (n + 10);
+}
+
+// Exact tail index of the weights of a Normal q, as sampling.divergences.tail_index.
+export function tailIndex(target, q) {
+  if (target.family === "student_t") return 1;
+  return Math.max(0, 1 - (q.scale / target.scale) ** 2);
+}
