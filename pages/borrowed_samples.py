@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from iwae_core.ui import code, controls, lesson, predict, scenes, studies, weighting
+from iwae_core.ui import challenges, code, controls, lesson, predict, scenes, studies, weighting
 from iwae_core.ui.url import Link
 
 ANSWERS = {"better": "Better", "same": "No different", "worse": "Worse"}
@@ -14,7 +14,7 @@ text = lesson.load("borrowed_samples")
 @st.fragment
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
-    link = Link("borrowed_samples", *weighting.FIELDS, ANSWER)
+    link = Link("borrowed_samples", *weighting.FIELDS, challenges.TASK, ANSWER)
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
         scene = scenes.choose(link, weighting.SETTINGS, weighting.SCENES)
@@ -32,6 +32,7 @@ def explore() -> None:
             text.show(f"answer_{answer}")
             text.show("why")
             weighting.show_narrow(link)
+    challenges.place(link, config)
     code.show(lambda: weighting.script(config), "borrowed_samples")
 
 

@@ -3,7 +3,7 @@
 // on release the state goes back, Python computes the exact report and the address follows.
 //
 // A scene is a module with these functions, none of which keeps anything:
-//   decode(meta, arrays) -> model          once for each message
+//   decode(meta, arrays, before) -> model  once for each message; `before` is the last model
 //   compute(state, model) -> numbers       every formula; once for each state
 //   height(width) -> px                    of the canvas
 //   layout(size, state, numbers, model) -> view      where things are
@@ -13,6 +13,9 @@
 //   drag(name, point, context) -> state    point in CSS px of the canvas
 //   nudge(name, steps, context) -> state   steps: 1 fine, 10 coarse, negative to the left or down
 //   click(point, context) -> state | null
+//   paint(from, to, context) -> state | null       a stroke over the canvas, where the scene takes one
+//   paintKey(key, context) -> state | null         the same by arrow keys, with the canvas in focus
+//   paints(context) -> whether it takes strokes now
 //   glide(state) -> number, which `context.place` follows with an ease instead of jumping
 //   formula(context) -> [{ symbol, value, term, role }]       live numbers below their symbols
 //   cards(context) -> [{ label, value, note, help }]
@@ -59,6 +62,7 @@ class Stage {
       release: () => this.release(),
     });
     if (scene.click) this.canvas.addEventListener("click", (event) => this.click(event));
+    if (scene.paint) this.easel();
     this.buttons = new Buttons(this.root, (name) => {
       this.set(scene.press(name, this.context()));
       this.release();
@@ -72,6 +76,45 @@ class Stage {
     });
     this.observer = new ResizeObserver(() => this.invalidate());
     this.observer.observe(this.root);
+  }
+
+  // Strokes over the canvas; a scene that takes none now answers null, and the page may scroll.
+  easel() {
+    const { canvas, scene } = this;
+    const at = (event) => ({ x: event.offsetX, y: event.offsetY });
+    canvas.addEventListener("pointerdown", (event) => {
+      let last = at(event);
+      const begun = scene.paint(last, last, this.context());
+      if (!begun || event.button !== 0) return;
+      event.preventDefault();
+      canvas.setPointerCapture(event.pointerId);
+      this.handles.busy = true;
+      this.set(begun);
+      const move = (moved) => {
+        const next = at(moved);
+        this.set(scene.paint(last, next, this.context()));
+        last = next;
+      };
+      const end = () => {
+        canvas.removeEventListener("pointermove", move);
+        canvas.removeEventListener("pointerup", end);
+        canvas.removeEventListener("pointercancel", end);
+        this.handles.busy = false;
+        this.release();
+      };
+      canvas.addEventListener("pointermove", move);
+      canvas.addEventListener("pointerup", end);
+      canvas.addEventListener("pointercancel", end);
+    });
+    canvas.addEventListener("keydown", (event) => {
+      const painted = scene.paintKey(event.key, this.context());
+      if (!painted) return;
+      event.preventDefault();
+      this.set(painted);
+      this.handles.later();
+      this.invalidate();
+    });
+    canvas.addEventListener("blur", () => this.handles.settle());
   }
 
   tools() {
@@ -99,7 +142,7 @@ class Stage {
     const first = !this.meta;
     this.send = send;
     this.meta = meta;
-    this.model = this.scene.decode(meta, arrays);
+    this.model = this.scene.decode(meta, arrays, this.model);
     this.sent ??= meta.echo;
     this.canvas.setAttribute("aria-label", meta.alt);
     // An answer to an earlier state than the one on screen brings its report, not its state.
@@ -200,6 +243,7 @@ class Stage {
     const context = this.context();
     this.view = context.view = this.scene.layout(sheet, context.state, context.numbers, context.model);
     this.scene.draw(sheet.pen, { ...context, tones: worn, entered });
+    if (this.scene.paint) this.ready(this.scene.paints(context));
     if (this.scene.handles) this.handles.place(this.scene.handles(context));
     if (this.scene.formula) this.formula.show(this.scene.formula(context));
     if (this.scene.buttons) this.buttons.show(this.scene.buttons(context));
@@ -217,6 +261,13 @@ class Stage {
     const part = still() ? 1 : Math.min(1, (now - began) / GLIDE_MS);
     this.place = part < 1 ? start + part * part * (3 - 2 * part) * (target - start) : target;
     if (this.place !== target) this.invalidate();
+  }
+
+  ready(paints) {
+    this.canvas.style.touchAction = paints ? "none" : "";
+    this.canvas.style.cursor = paints ? "crosshair" : "";
+    if (paints) this.canvas.tabIndex = 0;
+    else this.canvas.removeAttribute("tabindex");
   }
 
   remove() {

@@ -86,8 +86,13 @@ export class Handles {
     const step = KEYS[event.key];
     if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    this.busy = true;
     this.nudge(name, event.shiftKey ? Math.sign(step) * COARSE : step);
+    this.later();
+  }
+
+  // Release when no key has come for a while.
+  later() {
+    this.busy = true;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.settle(), IDLE_MS);
   }

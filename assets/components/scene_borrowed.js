@@ -1,7 +1,9 @@
 // Borrowed samples: q is dragged over p, the same particles move with it, stems are their weights.
 
-import { digits, fixed, percent } from "./numbers.js";
-import { axes, band, curve, extent, histogram, line, note, readable, segment, spot } from "./plot.js";
+import { draw } from "./borrowed_picture.js";
+import { isDrawn, paint, paintKey, paints, targetOf } from "./drawn_target.js";
+import { digits, percent } from "./numbers.js";
+import { readable } from "./plot.js";
 import { ess, integrand, logDensity, logMeanExp, maxWeight, normalize, running } from "./weights.js";
 
 const WINDOW = [-8, 8]; // of z, the same for every q, so that nothing moves but q
@@ -9,15 +11,15 @@ const N_CURVE = 240;
 const N_TOP = 5;
 const TAILED = new Set(["normal", "student_t"]);
 const TAIL_AT = 2.6; // scales from the center, where the tail handle stands
+const HEADROOM = 1.12; // of the panel above the highest curve
 const STOP_PX = 16; // dragged height that moves the tail by one stop
 
-function decode(meta, arrays) {
+function decode(meta, arrays, before) {
   const K = arrays.fixed.values.length;
   const rows = arrays.x.shape[0];
   const x = Array.from({ length: rows }, (_, i) => arrays.x.values.subarray(i * K, (i + 1) * K));
   const grid = Float64Array.from({ length: N_CURVE + 1 }, (_, i) => at(WINDOW, i / N_CURVE));
-  const p = grid.map((z) => Math.exp(logDensity(meta.target, z)));
-  return { ...meta, K, x, fixed: arrays.fixed.values, ghosts: arrays.ghosts, n: arrays.n, grid, p };
+  return { ...meta, K, x, fixed: arrays.fixed.values, ghosts: arrays.ghosts, n: arrays.n, grid, knot: before?.knot ?? 0 };
 }
 
 const at = ([low, high], part) => low + part * (high - low);
@@ -35,19 +37,21 @@ function proposal({ family, loc, scale, df }, model) {
 
 function compute(state, model) {
   const { K, fixed: stays } = model;
+  const target = targetOf(state, model);
   const q = proposal(state, model);
   const row = state.family === "student_t" ? model.df_stops.indexOf(state.df) : model.x.length - 1;
   const x = model.x[row];
   const [z, logW, f] = [new Float64Array(K), new Float64Array(K), new Float64Array(K)];
   for (let k = 0; k < K; k++) {
     z[k] = Number.isNaN(stays[k]) ? state.loc + state.scale * x[k] : stays[k];
-    logW[k] = logDensity(model.target, z[k]) - logDensity(q, z[k]);
+    logW[k] = logDensity(target, z[k]) - logDensity(q, z[k]);
     f[k] = integrand(model.f, z[k]);
   }
   const path = running(f, logW, model.average === "importance");
   const alive = logMeanExp(logW) > -Infinity;
   return {
     q, z, logW, f, path, alive,
+    p: model.grid.map((point) => Math.exp(logDensity(target, point))),
     qCurve: model.grid.map((point) => Math.exp(logDensity(q, point))),
     w: alive ? normalize(logW) : new Float64Array(K),
     ess: alive ? ess(logW) : 0,
@@ -78,8 +82,8 @@ function height(width) {
 }
 
 function layout({ width, height: tall }, state, numbers, model) {
-  const highest = Math.max(...model.p);
-  const top = Math.min(Math.max(highest, ...numbers.qCurve) * 1.12, 4 * highest);
+  const highest = Math.max(...numbers.p);
+  const top = Math.min(Math.max(highest, ...numbers.qCurve) * HEADROOM, 4 * highest);
   const split = narrow(width);
   const upper = { left: 0, top: 0, width, height: split ? 260 : 300 };
   const stems = { left: 0, top: upper.height, width, height: split ? 110 : 120 };
@@ -90,7 +94,7 @@ function layout({ width, height: tall }, state, numbers, model) {
   const bins = split
     ? { left: 0, top: below + rest / 2, width, height: rest / 2 }
     : { left: half + 8, top: below, width: half - 8, height: rest };
-  return { upper, stems, path, bins, top, main: frame(upper, top) };
+  return { upper, stems, path, bins, top, window: WINDOW, main: frame(upper, top) };
 }
 
 // Where z and density stand in the main panel; handles need it as well as the drawing.
@@ -102,137 +106,6 @@ function frame(box, top) {
     toY: (density) => low - (Math.min(density, top) / top) * (low - high),
     left, right, high, low,
   };
-}
-
-function draw(pen, { view, state, numbers, model, tones, mark, fresh }) {
-  const { main } = view;
-  const on = (term) => (mark === null || mark === term ? 1 : 0.25);
-  pen.save();
-  pen.beginPath();
-  pen.rect(0, 0, view.upper.width, view.upper.height + 1);
-  pen.clip();
-  const pairs = (ys) => Array.from(ys, (y, i) => [model.grid[i], y]);
-  curve(pen, main, pairs(model.p), { color: tones.target, fill: 0.13, alpha: on("target") });
-  curve(pen, main, pairs(numbers.qCurve), { color: tones.proposal, fill: 0.1, dash: [9, 5], alpha: on("proposal") });
-  pen.restore();
-  drawQuestion(pen, view, model, tones, on("f"));
-  const name = (text, tone, x, y) => note(pen, text, x, y, { color: tone, bold: true });
-  name("p, the target", tones.target, main.left + 4, 16);
-  name("q, the proposal", tones.proposal, main.left + 4, 36);
-  drawStems(pen, view, numbers, model, tones, on("weights"));
-  drawPath(pen, view.path, numbers, model, tones, state, fresh);
-  drawBins(pen, view.bins, numbers, tones);
-}
-
-// The integrand, scaled to fit: its shape matters, not its height.
-function drawQuestion(pen, { main, top }, model, tones, alpha) {
-  const values = model.grid.map((z) => integrand(model.f, z));
-  const size = Math.max(...Array.from(values, Math.abs)) || 1;
-  const points = Array.from(values, (value, i) => [model.grid[i], (top * 0.9 * Math.max(0, value)) / size]);
-  line(pen, main, points, { color: tones.muted, width: 1.2, dash: [2, 3], alpha: 0.8 * alpha });
-  note(pen, `f(z) = ${model.f_title}, scaled`, main.right - 4, 16, { color: tones.muted, align: "right" });
-}
-
-function drawStems(pen, { stems, main }, numbers, model, tones, alpha) {
-  const [high, low] = [stems.top + 20, stems.top + stems.height - 22];
-  pen.strokeStyle = tones.muted;
-  pen.lineWidth = 1;
-  segment(pen, main.left, low, main.right, low);
-  const tallest = numbers.largest || 1;
-  // One stem for each column of pixels, the heaviest there: more would only be painted over.
-  const columns = new Map();
-  const outside = [0, 0];
-  for (let k = 0; k < model.K; k++) {
-    const z = numbers.z[k];
-    if (z < WINDOW[0] || z > WINDOW[1]) {
-      outside[z > WINDOW[1] ? 1 : 0]++;
-      continue;
-    }
-    const column = Math.round(main.toX(z) * 2) / 2;
-    const w = numbers.w[k];
-    if (!(columns.get(column) >= w)) columns.set(column, w);
-  }
-  const toY = (w) => low - (w / tallest) * (low - high);
-  pen.save();
-  pen.globalAlpha = alpha;
-  pen.fillStyle = tones.weights;
-  const thick = model.K > 400 ? 1 : 1.6; // rectangles: a path of a thousand strokes is slow
-  for (const [x, w] of columns) {
-    const tall = Math.max(1, low - toY(w));
-    pen.fillRect(x - thick / 2, low - tall, thick, tall);
-  }
-  pen.fillStyle = tones.proposal;
-  for (const x of columns.keys()) pen.fillRect(x - 1, low, 2, 4); // where the draws are
-  pen.restore();
-  const named = []; // names that would cover each other are left out, the heavier one stays
-  numbers.top.forEach((k, place) => {
-    const z = Math.max(WINDOW[0], Math.min(WINDOW[1], numbers.z[k]));
-    const [x, y] = [main.toX(z), toY(numbers.w[k])];
-    spot(pen, x, y, { color: tones.weights, radius: 3.5 });
-    if (named.some((other) => Math.abs(other - x) < 13)) return;
-    named.push(x);
-    note(pen, String(place + 1), x, y - 6, { color: tones.text, align: "center", bold: true });
-  });
-  note(pen, "the weights", main.left + 4, stems.top + 22, { color: tones.weights, bold: true });
-  const scale = `tallest: ${percent(numbers.largest)}`;
-  note(pen, scale, main.left + 4, stems.top + 40, { color: tones.muted });
-  for (let z = WINDOW[0] + 2; z < WINDOW[1]; z += 2) {
-    note(pen, readable(z), main.toX(z), low + 18, { color: tones.muted, align: "center" });
-  }
-  const away = (count, side) => `${count} draw${count > 1 ? "s" : ""} ${side}`;
-  if (outside[0]) note(pen, away(outside[0], "◂"), main.left, low - 4, { color: tones.muted });
-  if (outside[1]) note(pen, away(outside[1], "▸"), main.right, low - 4, { color: tones.muted, align: "right" });
-}
-
-function drawPath(pen, box, numbers, model, tones, state, fresh) {
-  const { values, errors } = numbers.path;
-  const K = model.K;
-  const stops = spaced(K);
-  const late = stops.filter((n) => n >= Math.min(8, K));
-  const seen = late.flatMap((n) => [values[n - 1] - errors[n - 1], values[n - 1] + errors[n - 1]]);
-  const ghosts = fresh && model.ghosts ? model.ghosts : null;
-  const range = extent([...seen.filter(Number.isFinite), model.exact, values[K - 1]], 0.12);
-  const scale = axes(
-    { pen, ...box },
-    { x: [0, Math.log10(Math.max(K, 2))], y: range, xLabel: "draws used (log scale)", tones, xTicks: decades(K), title: "The estimate forms" },
-  );
-  const path = (value) => stops.map((n) => [Math.log10(n), value(n - 1)]);
-  pen.save();
-  pen.beginPath();
-  pen.rect(scale.box.left, scale.box.top, scale.box.right - scale.box.left, scale.box.bottom - scale.box.top);
-  pen.clip();
-  if (ghosts) {
-    const [rows, count] = ghosts.shape;
-    for (let g = 0; g < count; g++) {
-      const points = Array.from({ length: rows }, (_, i) => [Math.log10(model.n.values[i]), ghosts.values[i * count + g]]);
-      line(pen, scale, points, { color: tones.muted, width: 0.7, alpha: count > 50 ? 0.16 : 0.3 });
-    }
-  }
-  const low = path((i) => values[i] - errors[i]).filter(([, y]) => Number.isFinite(y));
-  const high = path((i) => values[i] + errors[i]).filter(([, y]) => Number.isFinite(y));
-  band(pen, scale, low, high, { color: tones.weights });
-  line(pen, scale, [[0, model.exact], [Math.log10(Math.max(K, 2)), model.exact]], { color: tones.exact, width: 1.5, dash: [8, 4] });
-  line(pen, scale, path((i) => values[i]), { color: tones.weights, width: 2 });
-  pen.restore();
-  note(pen, `exact ${readable(model.exact, 1)}`, scale.box.right - 4, scale.toY(model.exact) - 6, { color: tones.text, align: "right" });
-}
-
-function spaced(K) {
-  const stops = new Set();
-  for (let i = 0; i <= 160; i++) stops.add(Math.round(K ** (i / 160)));
-  return [...stops].sort((one, other) => one - other);
-}
-
-function decades(K) {
-  const ticks = [];
-  for (let power = 0; 10 ** power <= K; power++) ticks.push([power, String(10 ** power)]);
-  return ticks;
-}
-
-function drawBins(pen, box, numbers, tones) {
-  const labels = { xLabel: "log weight (nats)", title: "The log weights" };
-  const range = extent(numbers.logW, 0.02); // of the finite ones
-  histogram({ pen, ...box }, numbers.logW, range, { tones, color: tones.weights, ...labels });
 }
 
 const KNOWN_LOW = { loc: -6, scale: 0.2 };
@@ -314,13 +187,15 @@ function formula({ state, numbers, model }) {
   ];
 }
 
-function cards({ numbers, model, fresh }) {
+function cards({ state, numbers, model, fresh }) {
   const report = fresh ? model.report : null;
-  const off = numbers.estimate - model.exact;
+  const known = fresh || !isDrawn(state, model); // what is being drawn has no exact answer yet
+  const exact = known ? model.exact_text : "…";
+  const off = known ? digits(numbers.estimate - model.exact) : "…";
   return [
-    { label: "Estimate", value: digits(numbers.estimate), note: `exact ${model.exact_text}` },
+    { label: "Estimate", value: digits(numbers.estimate), note: `exact ${exact}` },
     {
-      label: "Error", value: digits(off), note: `reported ± ${digits(numbers.error)}`,
+      label: "Error", value: off, note: `reported ± ${digits(numbers.error)}`,
       help: "Below: the standard error that the draws themselves report.",
     },
     {
@@ -349,4 +224,4 @@ function table({ numbers }) {
   return [["draw", "z", "log_w", "share", "f"], ...rows];
 }
 
-export default { decode, compute, height, layout, draw, handles, drag, nudge, formula, cards, says, table };
+export default { decode, compute, height, layout, draw, handles, drag, nudge, paint, paintKey, paints, formula, cards, says, table };

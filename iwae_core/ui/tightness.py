@@ -9,8 +9,8 @@ from iwae_core.evaluation.studies.tightness import (
     TightnessConfig,
     TightnessReport,
 )
-from iwae_core.ui import charts, code, controls, metrics
-from iwae_core.ui.fields import BoolField, Field, FloatField, IntField, SeedField
+from iwae_core.ui import bound, charts, code, controls, lesson, metrics, predict, studies
+from iwae_core.ui.fields import IntField
 from iwae_core.ui.metrics import Metric
 from iwae_core.ui.url import Link
 from iwae_core.view import tightness as view
@@ -18,29 +18,25 @@ from iwae_core.view.numbers import digits, fixed, percent
 
 __all__ = ["SCENES"]
 
-_START = TightnessConfig()
 N_SAMPLES = IntField(name="K", default=16, low=1, high=MAX_SAMPLES)
-SHIFT = FloatField(name="shift", default=_START.shift, low=-3.0, high=3.0)
-SCALE = FloatField(name="scale", default=_START.scale, low=0.4, high=3.0)
-CORRELATED = BoolField(name="correlated", default=_START.correlated)
-SEED = SeedField()
-
-FIELDS = (N_SAMPLES, SHIFT, SCALE, CORRELATED, SEED)
-SETTINGS: dict[str, Field[Any]] = {"shift": SHIFT, "scale": SCALE, "correlated": CORRELATED}
+ANSWERS = {"tighter": "Closer to log p(x)", "steadier": "Only steadier", "exact": "Exact, almost"}
+ANSWER = predict.answer_field(*ANSWERS)
+FIELDS = (N_SAMPLES, ANSWER)
+SETTINGS = bound.Q_SETTINGS
 
 
-def bound_controls(link: Link) -> None:
+def main_controls(link: Link) -> None:
     """The three in sight: K, and how q differs from the posterior."""
     controls.log_slider(link, N_SAMPLES, "K", unit="samples per run")
-    controls.slider(link, SHIFT, "Shift of q", unit="posterior standard deviations", step=0.1)
-    controls.slider(link, SCALE, "Scale of q", unit="times the posterior's", step=0.05)
+    controls.slider(link, bound.SHIFT, "Shift of q", unit="posterior standard deviations", step=0.1)
+    controls.slider(link, bound.SCALE, "Scale of q", unit="times the posterior's", step=0.05)
 
 
 def more_controls(link: Link) -> None:
     """The rest."""
     controls.toggle(
         link,
-        CORRELATED,
+        bound.CORRELATED,
         "q keeps the posterior's correlation",
         help="Off: q has independent coordinates, as the encoder of a usual VAE has.",
     )
@@ -49,11 +45,35 @@ def more_controls(link: Link) -> None:
 def config(link: Link) -> TightnessConfig:
     """The study the controls ask for."""
     return TightnessConfig(
-        shift=link.value(SHIFT),
-        scale=link.value(SCALE),
-        correlated=link.value(CORRELATED),
-        seed=link.value(SEED),
+        shift=link.value(bound.SHIFT),
+        scale=link.value(bound.SCALE),
+        correlated=link.value(bound.CORRELATED),
+        seed=link.value(bound.SEED),
     )
+
+
+def picture(link: Link) -> None:
+    """Place the bound against K."""
+    report = studies.tightness(config(link))
+    at = studies.runs_at(config(link), link.value(N_SAMPLES))
+    cards(report, at)
+    bounds(report, at)
+
+
+def more(link: Link, text: lesson.Text) -> None:
+    """Place the gap and the single runs."""
+    report = studies.tightness(config(link))
+    at = studies.runs_at(config(link), link.value(N_SAMPLES))
+    text.show_with(rate(report), numbers(report, at))
+    text.show_with("above" if rate(report) != "rate_flat" else "above_flat", numbers(report, at))
+    if rate(report) != "rate_flat":
+        gaps(report, at)
+    runs(report, at)
+
+
+def script_of(link: Link) -> str:
+    """The script with the values of the address."""
+    return script(config(link), link.value(N_SAMPLES))
 
 
 def cards(report: TightnessReport, at: RunsReport) -> None:

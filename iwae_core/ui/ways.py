@@ -24,7 +24,7 @@ _WAYS: dict[str, tuple[_Way, ...]] = {
             "elbo_to_iwae",
             "A perfect q: no gap at any K",
             ":material/check_circle:",
-            {"shift": "0"},
+            {"part": "curve", "shift": "0"},
         ),
     ),
     "researcher": (
@@ -32,7 +32,7 @@ _WAYS: dict[str, tuple[_Way, ...]] = {
             "elbo_to_iwae",
             "The best factorized q, K = 64",
             ":material/functions:",
-            {"K": "64", "shift": "0", "correlated": "0"},
+            {"part": "curve", "K": "64", "shift": "0", "correlated": "0"},
         ),
         ("train", "Train, with K up to 128", ":material/play_circle:", {}),
     ),

@@ -1,5 +1,6 @@
 """What the lesson on borrowed samples is made of: fields, controls, cards and the script."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from iwae_core.evaluation.studies.weighting import (
     WeightingConfig,
     WeightingReport,
 )
-from iwae_core.sampling.densities import StudentT
+from iwae_core.sampling.densities import StudentT, drawn
 from iwae_core.sampling.psis import MIN_DRAWS
 from iwae_core.ui import canvas, code, controls, formulas, scenes, studies
 from iwae_core.ui.fields import BoolField, ChoiceField, Field, FloatField, IntField, SeedField
@@ -22,7 +23,31 @@ from iwae_core.view import weighting as view
 from iwae_core.view.numbers import digits, fixed
 
 _START = WeightingConfig()
-TARGET = ChoiceField(name="target", default=_START.target, choices=tuple(choices.TARGETS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetField:
+    """The name of a target, or a drawing."""
+
+    name: str
+    default: str
+
+    def parse(self, text: str) -> str:
+        """Read a name or a drawing."""
+        try:
+            choices.find_target(text)
+        except ValueError as fault:
+            if text.startswith(choices.DRAWN):
+                raise ValueError(f"holds no drawing: {fault}") from fault
+            raise ValueError(f"is none of {', '.join(choices.TARGETS)}") from fault
+        return text
+
+    def write(self, value: str) -> str:
+        """Write the name itself: a drawing is its name."""
+        return value
+
+
+TARGET = TargetField(name="target", default=_START.target)
 FAMILY = ChoiceField(name="family", default=_START.family, choices=tuple(choices.FAMILIES))
 LOC = FloatField(name="loc", default=_START.loc, low=-6.0, high=6.0)
 SCALE = FloatField(name="scale", default=_START.scale, low=0.2, high=4.0)
@@ -35,6 +60,8 @@ SEED = SeedField(default=2)  # a typical draw: 0.6 standard errors low
 
 FIELDS = (TARGET, FAMILY, LOC, SCALE, DF, INTEGRAND, ESTIMATOR, N_SAMPLES, GHOSTS, SEED)
 SCENES = choices.scenes()
+# Where a drawing starts: two bumps and a ledge.
+EXAMPLE = choices.DRAWN + "AAABDIRchcRJGGJQcs5_5seUQPONJEBA"
 # What a scene sets, by the names of WeightingConfig.
 SETTINGS: dict[str, Field[Any]] = {
     "target": TARGET,
@@ -55,7 +82,7 @@ def main_controls(link: Link) -> None:
 
 def more_controls(link: Link) -> None:
     """The rest: target, average, ghosts, and q in numbers."""
-    controls.choice(link, TARGET, "Target", names=_titles(choices.TARGETS))
+    _choose_target(link)
     controls.choice(link, ESTIMATOR, "Average", names=_ESTIMATOR_NAMES)
     controls.toggle(link, GHOSTS, f"{N_GHOSTS} ghosts", help="The same run with other noise.")
     controls.choice(link, FAMILY, "Proposal: family", names=_titles(choices.FAMILIES))
@@ -66,12 +93,27 @@ def more_controls(link: Link) -> None:
     )
 
 
+def _choose_target(link: Link) -> None:
+    now = link.value(TARGET)
+    drawing = now if now.startswith(choices.DRAWN) else EXAMPLE
+    titles = {**_titles(choices.TARGETS), drawing: "Draw your own"}
+    chosen = st.selectbox(
+        "Target", list(titles), key=link.key(TARGET), format_func=titles.__getitem__
+    )
+    link.accept(TARGET, chosen)
+    if chosen == drawing:
+        st.caption(
+            "Draw p in the picture with the pointer. With the keyboard: focus the picture, choose "
+            "a point with the left and right arrows, lift it with up and down."
+        )
+
+
 def config(link: Link) -> WeightingConfig:
     """The study the controls ask for; a question without an answer is replaced, with a word."""
     target, integrand = link.value(TARGET), link.value(INTEGRAND)
     if not choices.has_answer(target, integrand):
         st.info(
-            f"Under {choices.TARGETS[target].title} the mean of "
+            f"Under {choices.find_target(target).title} the mean of "
             f"{choices.INTEGRANDS[integrand].title} is infinite; asking for the mean of z instead."
         )
         integrand = INTEGRAND.default
@@ -108,11 +150,18 @@ def picture(link: Link, config: WeightingConfig, report: WeightingReport) -> Non
         SCALE,
         DF,
         FAMILY,
+        TARGET,
         alt=f"Target p and proposal q over z; below, {K} draws from q as stems sized by weight; "
         f"the estimate ends at {digits(report.estimate)}, the exact value is "
         f"{digits(report.exact)}.",
         meta={
             "target": formulas.density(choices.find_target(config.target).made),
+            "drawn": {
+                "prefix": choices.DRAWN,
+                "alphabet": drawn.ALPHABET,
+                "low": drawn.LOW,
+                "high": drawn.HIGH,
+            },
             "target_title": choices.find_target(config.target).title,
             "family_titles": {**_titles(choices.FAMILIES), "defensive": "80 % + 20 % wide"},
             "safe": formulas.density(choices.SAFE),
