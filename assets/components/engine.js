@@ -231,6 +231,7 @@ class Stage {
     const width = this.canvas.clientWidth;
     if (!this.meta || width === 0) return;
     this.tween?.(now);
+    if (this.scene.glide) this.follow(this.scene.glide(this.state), now);
     this.arrived ??= now;
     const entered = this.scene.ENTRANCE_MS && !still()
       ? Math.min(1, (now - this.arrived) / this.scene.ENTRANCE_MS)
