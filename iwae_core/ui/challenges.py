@@ -4,13 +4,15 @@ The judgement is exact where it can be (``evaluation.studies.tasks``); the code 
 every setting, and whoever enters it sees the same draws and the same judgement.
 """
 
+from typing import Any
+
 import streamlit as st
 
 from iwae_core.evaluation.studies import task_codes, tasks
 from iwae_core.evaluation.studies.tasks import TASKS, Condition, Verdict
 from iwae_core.evaluation.studies.weighting import WeightingConfig
 from iwae_core.ui import weighting
-from iwae_core.ui.fields import ChoiceField
+from iwae_core.ui.fields import ChoiceField, Field
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
@@ -104,7 +106,7 @@ def _replay(link: Link) -> None:
 
 def _show(link: Link, verdict: Verdict) -> None:
     c = verdict.config
-    for field, value in (
+    settings: tuple[tuple[Field[Any], Any], ...] = (
         (TASK, verdict.task),
         (weighting.TARGET, c.target),
         (weighting.INTEGRAND, c.integrand),
@@ -115,5 +117,6 @@ def _show(link: Link, verdict: Verdict) -> None:
         (weighting.ESTIMATOR, c.estimator),
         (weighting.N_SAMPLES, c.n_samples),
         (weighting.SEED, c.seed),
-    ):
+    )
+    for field, value in settings:
         link.set(field, value)

@@ -1,0 +1,70 @@
+"""What a person does with a scene of the drag engine, and what they read from it."""
+
+from typing import NamedTuple
+
+from playwright.sync_api import Page
+
+
+class Card(NamedTuple):
+    """One card below a scene."""
+
+    value: str
+    note: str
+
+
+def ready(page: Page) -> None:
+    """Wait until the scene is drawn and its numbers are the exact ones of its state."""
+    page.locator(".lab-scene[data-painted][data-fresh=true]").first.wait_for()
+
+
+def cards(page: Page) -> dict[str, Card]:
+    """The cards of the page's scene by their labels."""
+    found = page.locator(".lab-scene .lab-cards > div").evaluate_all(
+        "all => all.map(c => "
+        "[c.dataset.name, c.children[1].textContent, c.children[2].textContent])"
+    )
+    return {name: Card(value, note) for name, value, note in found}
+
+
+def knob(page: Page, name: str):
+    """One handle of the page's scene."""
+    return page.locator(f".lab-knob[data-name={name}]")
+
+
+def drag(page: Page, name: str, dx: float, dy: float = 0) -> None:
+    """Take a handle by the mouse, move it in a few steps, let it go, and wait for the report."""
+    box = knob(page, name).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    with answered(page):
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + dx / 2, y + dy / 2)
+        page.mouse.move(x + dx, y + dy)
+        page.mouse.up()
+
+
+def press(page: Page, name: str, *keys: str) -> None:
+    """Focus a handle, press keys, and wait for the report."""
+    with answered(page):
+        knob(page, name).focus()
+        for key in keys:
+            page.keyboard.press(key)
+
+
+class answered:  # noqa: N801 - reads as a word in a with statement
+    """Wait, at the end of the block, for the answer to what was done in it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def __enter__(self) -> None:
+        ready(self.page)
+        self.before = int(self.page.locator(".lab-scene").get_attribute("data-echo"))
+
+    def __exit__(self, kind, *rest: object) -> None:
+        if kind is None:
+            self.page.wait_for_function(
+                "before => { const scene = document.querySelector('.lab-scene');"
+                " return Number(scene.dataset.echo) > before && scene.dataset.fresh === 'true'; }",
+                arg=self.before,
+            )
