@@ -39,6 +39,18 @@ _PLANNED = (
         icon=":material/balance:",
     ),
     Lesson(
+        name="when_weights_fail",
+        title="When weights fail",
+        section="Importance sampling",
+        icon=":material/warning:",
+    ),
+    Lesson(
+        name="better_proposals",
+        title="Better proposals",
+        section="Importance sampling",
+        icon=":material/build:",
+    ),
+    Lesson(
         name="elbo_to_iwae",
         title="From ELBO to IWAE",
         section="The bound",

@@ -64,7 +64,7 @@ SCENES = {
         title="A bias that fades like 1/K",
         why="q sits to the left of p. With few draws the ratio trusts them and stays on the left; "
         "the bias halves whenever K doubles, faster than the spread, so it soon ceases to matter.",
-        settings=(("loc", 0.0), ("scale", 1.2), ("integrand", "z")),
+        settings=(("target", "normal"), ("loc", 0.0), ("scale", 1.2), ("integrand", "z")),
     ),
     "pays": Scene(
         title="Where the ratio wins",

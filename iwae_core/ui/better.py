@@ -1,0 +1,39 @@
+"""What the parts of the lesson on better proposals share: the switch, the seed, small helpers."""
+
+from typing import Any
+
+import streamlit as st
+
+from iwae_core.evaluation.studies import choices
+from iwae_core.ui import predict
+from iwae_core.ui.fields import ChoiceField, SeedField
+from iwae_core.ui.url import Link
+
+PAGE = "better_proposals"
+PART_NAMES = {
+    "ratio": "Divide by the weights",
+}
+PART = ChoiceField(name="part", default="ratio", choices=tuple(PART_NAMES))
+SEED = SeedField(default=1)
+
+
+def titles(table: dict[str, choices.Named[Any]]) -> dict[str, str]:
+    """What people read instead of the names."""
+    return {name: entry.title for name, entry in table.items()}
+
+
+def answer_field(part: str, *answers: str) -> ChoiceField:
+    """The field of one part's prediction."""
+    return predict.answer_field(*answers, name=f"{part}_answer")
+
+
+def checked_integrand(link: Link, target: str, field: ChoiceField) -> str:
+    """The question asked, or the mean of z with a word where its answer is infinite."""
+    asked = link.value(field)
+    if choices.has_answer(target, asked):
+        return asked
+    st.info(
+        f"Under {choices.find_target(target).title} the mean of "
+        f"{choices.INTEGRANDS[asked].title} is infinite; asking for the mean of z instead."
+    )
+    return "z"

@@ -1,0 +1,133 @@
+"""The lesson on better proposals: its parts, its address and its numbers."""
+
+import contextlib
+import io
+import re
+
+import numpy as np
+import pytest
+from harness import assert_no_error, open_page, predict, scene
+
+from iwae_core.evaluation.studies import self_normalized
+from iwae_core.evaluation.studies.self_normalized import RatioConfig
+from iwae_core.ui import better, better_ratio
+
+NAME = "better_proposals"
+MODULES = {"ratio": better_ratio}
+
+
+def values(script):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
+    return {name: float(found) for name, found in re.findall(r"(\w+) = (\S+)", out.getvalue())}
+
+
+class FakeLink:
+    """A link whose fields stand as given, or at their defaults."""
+
+    def __init__(self, **given):
+        self.given = given
+
+    def value(self, field):
+        return self.given.get(field.name, field.default)
+
+
+def test_every_part_is_tested_here():
+    assert set(MODULES) == set(better.PART_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [(p, name) for p, module in MODULES.items() for name in module.SCENES]
+)
+def test_a_scene_sets_its_controls_and_says_why(part, name):
+    app = open_page(NAME, part=part)
+    (choice,) = [c for c in app.selectbox if c.label == "Scene"]
+    choice.set_value(name).run()
+    assert_no_error(app)
+    assert not app.warning
+    assert MODULES[part].SCENES[name].why in [caption.value for caption in app.caption]
+    (choice,) = [c for c in app.selectbox if c.label == "Scene"]
+    assert choice.value == name
+
+
+@pytest.mark.parametrize("part", MODULES)
+def test_the_explanation_waits_for_a_prediction_and_each_answer_has_one(part):
+    app = open_page(NAME, part=part)
+    module = MODULES[part]
+    from iwae_core.ui import lesson
+
+    text = lesson.load(NAME)
+    why = text.render(f"{part}_why").splitlines()[0]
+    assert not any(why in block.value for block in app.markdown)
+    answer = next(iter(module.ANSWERS))
+    predict(app, answer)
+    assert_no_error(app)
+    assert any(why in block.value for block in app.markdown)
+    assert app.query_params[f"{part}_answer"] == answer
+    for other in module.ANSWERS:
+        assert text.parts[f"{part}_answer_{other}"]
+
+
+@pytest.mark.parametrize("part", MODULES)
+def test_new_noise_changes_the_seed_and_reset_keeps_it_and_the_part(part):
+    app = open_page(NAME, part=part)
+    next(b for b in app.button if b.label == "New noise").click().run()
+    next(b for b in app.button if b.label == "Reset").click().run()
+    assert_no_error(app)
+    expected = {"seed": "2"} if part == better.PART.default else {"part": part, "seed": "2"}
+    assert dict(app.query_params) == expected
+
+
+def test_bad_values_fall_back_with_a_message():
+    app = open_page(NAME, part="magic", ratio_scale=99, ratio_K=3)
+    assert_no_error(app)
+    said = " ".join(warning.value for warning in app.warning)
+    for word in ("magic", "ratio_scale", "ratio_K"):
+        assert word in said
+
+
+def test_the_ratio_scene_is_sent_the_study_and_the_noise_of_its_runs():
+    app = open_page(NAME, ratio_loc=0.5, ratio_scale=1.5, seed=4, ratio_K=64)
+    meta, arrays = scene(app, "ratio")
+    report = self_normalized.run(RatioConfig(loc=0.5, scale=1.5, seed=4))
+    np.testing.assert_array_equal(arrays["bias"], report.bias)
+    np.testing.assert_array_equal(arrays["plain_variance"], report.plain_variance)
+    # The study's own ghosts at the largest K are what q makes of this noise.
+    z = (0.5 + 1.5 * arrays["eps"]).reshape(-1, 256)
+    log_w = -0.5 * (z - 1) ** 2 + 0.5 * arrays["eps"].reshape(-1, 256) ** 2 + np.log(1.5)
+    plain = (np.exp(log_w) * z).mean(axis=1)
+    np.testing.assert_allclose(plain, report.ghosts_plain[: better_ratio.N_RUNS], rtol=1e-10)
+    assert meta["state"]["ratio_K"] == 64
+    assert meta["exact"] == 1.0
+
+
+def test_a_question_without_an_answer_is_replaced_with_a_word():
+    app = open_page(NAME, ratio_target="student_t", ratio_f="exp_z")
+    assert_no_error(app)
+    assert any("infinite" in info.value for info in app.info)
+
+
+@pytest.mark.parametrize(
+    ("settings", "K"),
+    [
+        ({}, 16),
+        ({"target": "two_modes", "loc": 1.0, "scale": 2.5, "seed": 3}, 4),
+        ({"target": "standard_normal", "loc": 3.0, "scale": 1.0, "integrand": "above_3"}, 64),
+        ({"target": "uniform", "loc": 3.0, "scale": 0.8}, 2),
+    ],
+)
+def test_the_script_on_the_ratio_prints_the_pages_numbers(settings, K):
+    config = RatioConfig(**settings)
+    report = self_normalized.run(config)
+    i = int(np.log2(K))
+    found = values(better_ratio.script(FakeLink(ratio_K=K), config))
+    assert found["exact"] == pytest.approx(report.exact, rel=1e-8)
+    assert found["plain_spread"] == pytest.approx(np.sqrt(report.plain_variance[i]), rel=1e-8)
+    assert found["ratio_spread"] == pytest.approx(np.sqrt(report.variance[i]), rel=1e-8)
+    if "ratio_bias" in found:
+        assert found["ratio_bias"] == pytest.approx(report.bias[i], rel=1e-6, abs=1e-12)
+        assert found["ratio_bias_error"] == pytest.approx(report.bias_error[i], rel=1e-6)
+        assert found["leading_bias"] == pytest.approx(report.leading_bias[i], rel=1e-8)
+    else:
+        assert found["ratio_bias_raw"] == pytest.approx(report.bias[i], rel=1e-6, abs=1e-12)
