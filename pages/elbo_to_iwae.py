@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from iwae_core.ui import code, controls, lesson, predict, scenes, studies, tightness
+from iwae_core.ui import bound, bound_coins, code, controls, lesson, predict, scenes, tightness
 from iwae_core.ui.url import Link
 
-ANSWERS = {"tighter": "Closer to log p(x)", "steadier": "Only steadier", "exact": "Exact, almost"}
-ANSWER = predict.answer_field(*ANSWERS)
+PARTS = {"coins": bound_coins, "curve": tightness}
 
 text = lesson.load("elbo_to_iwae")
 
@@ -14,41 +13,26 @@ text = lesson.load("elbo_to_iwae")
 @st.fragment
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
-    link = Link("elbo_to_iwae", *tightness.FIELDS, ANSWER)
-    side, main = st.columns([1, 2.7], gap="medium")
+    fields = (field for part in PARTS.values() for field in part.FIELDS)
+    link = Link("elbo_to_iwae", *bound.FIELDS, *fields)
+    name = controls.choice(link, bound.PART, "Part", names=bound.PARTS)
+    part = PARTS[name]
+    text.show(name)
+    main, side = st.columns([2.7, 1], gap="medium")
     with side:
-        scene = scenes.choose(link, tightness.SETTINGS, tightness.SCENES)
+        scene = scenes.choose(link, part.SETTINGS, part.SCENES)
         if scene:
             st.caption(scene.why)
-        tightness.bound_controls(link)
-        with st.expander("More"):
-            tightness.more_controls(link)
-        controls.seed(link, tightness.SEED)
-
-    config = tightness.config(link)
-    report = studies.tightness(config)
-    at = studies.runs_at(config, link.value(tightness.N_SAMPLES))
-    numbers = tightness.numbers(report, at)
+        part.main_controls(link)
+        controls.seed(link, bound.SEED)
     with main:
-        tightness.cards(report, at)
-        tightness.bounds(report, at)
-
-    text.show_with("formula", numbers)
-    with st.container(border=True):
-        answer = predict.ask(link, ANSWER, text.parts["question"], ANSWERS)
-        if answer:
-            text.show(f"answer_{answer}")
-            text.show("why")
-    left, right = st.columns(2, gap="medium")
-    with left:
-        rate = tightness.rate(report)
-        text.show_with(rate, numbers)
-        if rate != "rate_flat":
-            tightness.gaps(report, at)
-    with right:
-        text.show_with("above" if rate != "rate_flat" else "above_flat", numbers)
-        tightness.runs(report, at)
-    code.show(lambda: tightness.script(config, at.n_samples), "elbo_to_iwae")
+        part.picture(link)
+    if answer := predict.ask(link, part.ANSWER, text.parts[f"question_{name}"], part.ANSWERS):
+        text.show(f"answer_{name}_{answer}")
+        text.show(f"why_{name}")
+    if name == "curve":
+        tightness.more(link, text)
+    code.show(lambda: part.script_of(link), f"elbo_to_iwae_{name}")
 
 
 st.title(text.title)

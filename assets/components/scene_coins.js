@@ -8,10 +8,6 @@ const N = 64;
 const STOPS = [1, 2, 4, 8, 16, 32, 64];
 const SEEDS = 2 ** 31;
 
-export default {
-  decode, compute, height, layout, draw, glide, handles, drag, nudge, formula, cards, buttons, press, says, table,
-};
-
 function decode(meta, { log_w: coins, expected, share, low, high }) {
   const logW = coins.values;
   const levels = STOPS.map((K) => boxes(logW, K));
@@ -75,8 +71,19 @@ function draw(pen, { view, place, numbers, model, tones, mark }) {
   // The two names keep clear of each other however close their lines are.
   const [truthY, needleY] = [scale.toY(model.truth), scale.toY(view.needle)];
   const below = needleY >= truthY;
-  note(pen, "log p(x)", scale.box.right - 4, truthY + (below ? -6 : 16), { color: tones.text, align: "right" });
-  note(pen, "the needle: mean of the boxes", scale.box.left + 4, needleY + (below ? 16 : -6), { color: tones.bound, bold: true });
+  const name = (text, x, y, style) => {
+    pen.save();
+    pen.font = "600 13px sans-serif";
+    pen.lineWidth = 4;
+    pen.strokeStyle = tones.background; // coins and boxes may lie below a name
+    pen.textAlign = style.align ?? "left";
+    pen.textBaseline = "alphabetic";
+    pen.strokeText(text, x, y);
+    pen.restore();
+    note(pen, text, x, y, { ...style, bold: true });
+  };
+  name("log p(x)", scale.box.right - 4, truthY + (below ? -6 : 16), { color: tones.text, align: "right" });
+  name("the needle: mean of the boxes", scale.box.left + 4, needleY + (below ? 17 : -8), { color: tones.bound });
   note(pen, `the same ${N} weights, whatever K is`, (scale.box.left + scale.box.right) / 2, scale.box.bottom + 16, { color: tones.muted, align: "center" });
   drawClimb(pen, view, place, model, tones, on);
 }
@@ -166,8 +173,8 @@ function drawClimb(pen, view, place, model, tones, on) {
   const done = points(model.needles).slice(0, Math.floor(place) + 1);
   if (place % 1) done.push([place, view.needle]);
   line(pen, scale, done, { color: tones.bound, width: 3, alpha: on("needle") });
-  for (const [x, y] of done) spot(pen, scale.toX(x), scale.toY(y), { color: tones.bound, radius: 3.5 });
   pen.restore();
+  for (const [x, y] of done) spot(pen, scale.toX(x), scale.toY(y), { color: tones.bound, radius: 3.5 });
   note(pen, "log p(x)", scale.box.left + 6, scale.toY(model.truth) - 6, { color: tones.text });
   note(pen, "dotted: average of all rows", scale.box.right - 2, scale.box.bottom - 26, { color: tones.muted, align: "right" });
   note(pen, "shaded: 90 % of rows", scale.box.right - 2, scale.box.bottom - 9, { color: tones.muted, align: "right" });
@@ -246,3 +253,7 @@ function table({ numbers, model }) {
   });
   return [["coin", "log_w", "box", "log_mean_of_box"], ...rows];
 }
+
+export default {
+  decode, compute, height, layout, draw, glide, handles, drag, nudge, formula, cards, buttons, press, says, table,
+};

@@ -1,7 +1,5 @@
 """What the lesson on the bound against K is made of: fields, controls, cards and the script."""
 
-from typing import Any
-
 from iwae_core.evaluation.studies.tightness import (
     MAX_SAMPLES,
     SCENES,
@@ -28,12 +26,11 @@ SETTINGS = bound.Q_SETTINGS
 def main_controls(link: Link) -> None:
     """The three in sight: K, and how q differs from the posterior."""
     controls.log_slider(link, N_SAMPLES, "K", unit="samples per run")
-    controls.slider(link, bound.SHIFT, "Shift of q", unit="posterior standard deviations", step=0.1)
+    controls.slider(
+        link, bound.SHIFT, "Shift of q", unit="posterior standard deviations", step=0.1
+    )
     controls.slider(link, bound.SCALE, "Scale of q", unit="times the posterior's", step=0.05)
 
-
-def more_controls(link: Link) -> None:
-    """The rest."""
     controls.toggle(
         link,
         bound.CORRELATED,
