@@ -1,10 +1,12 @@
 """Named scenes: one choice that sets several controls, and says why they work or fail."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import streamlit as st
 
+from iwae_core.evaluation.studies import scene as studies
 from iwae_core.ui.fields import Field
 from iwae_core.ui.url import Link
 
@@ -52,6 +54,27 @@ def choose(
         on_change=set_up,
     )
     return scenes.get(shown)
+
+
+def whole(
+    scenes: Mapping[str, studies.Scene], start: object, names: Iterable[str]
+) -> dict[str, studies.Scene]:
+    """Scenes that set all of ``names``, so that none depends on the one before.
+
+    Args:
+        scenes: Scenes that say only what differs from ``start``.
+        start: A config with an attribute for each name.
+        names: What a page lets a scene set; the rest of a scene is left out.
+    """
+    return {
+        key: dataclasses.replace(
+            scene,
+            settings=tuple(
+                (name, dict(scene.settings).get(name, getattr(start, name))) for name in names
+            ),
+        )
+        for key, scene in scenes.items()
+    }
 
 
 def apply(link: Link, fields: Mapping[str, Field[Any]], scene: Scene) -> None:
