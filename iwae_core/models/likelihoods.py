@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from iwae_core.rng import standard_normal
 
+START_SCALE = 0.5  # of a learned Gaussian noise
 _LOG_2PI = math.log(2 * math.pi)
 # The logarithm of a product of numbers in [1/2, 1] replaces the sum of their logarithms; 112
 # factors (784 = 7 * 112) keep it above 2**-112, inside float32's normal numbers.
@@ -146,7 +147,9 @@ class Gaussian(nn.Module):
         super().__init__()
         self.loc = nn.utils.skip_init(nn.Linear, n_hidden, data_dim)
         if scale is None:
-            self.log_scale = nn.Parameter(torch.zeros(data_dim))
+            # Below the data's own unit scale: from there the noise explains everything at first,
+            # and the latents collapse before the decoder has learned to use them.
+            self.log_scale = nn.Parameter(torch.full((data_dim,), math.log(START_SCALE)))
         else:
             self.register_buffer("log_scale", torch.full((data_dim,), math.log(scale)))
 
