@@ -48,6 +48,15 @@ SETTINGS: dict[str, Field[Any]] = {
 }
 SCENES = scenes.whole(tails.SCENES, TailsConfig(), SETTINGS)
 
+# What a scene says about k-hat, in the words of the other pages.
+FLAGS = {"variance": VARIANCE_LIMIT, "trust": TRUST_LIMIT}
+VERDICTS = {
+    "none": view.verdict(float("inf")),
+    "trust": view.verdict(2 * TRUST_LIMIT),
+    "variance": view.verdict(0.5 * (VARIANCE_LIMIT + TRUST_LIMIT)),
+    "calm": view.verdict(0.0),
+}
+
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def study(config: TailsConfig) -> TailsReport:
@@ -112,13 +121,8 @@ def picture(link: Link) -> None:
             "exact": report.exact,
             "covered": COVERED,
             "limits": {"loc": [LOC.low, LOC.high], "scale": [SCALE.low, SCALE.high]},
-            "flags": {"variance": VARIANCE_LIMIT, "trust": TRUST_LIMIT},
-            "verdicts": {
-                "none": view.verdict(float("inf")),
-                "trust": view.verdict(2 * TRUST_LIMIT),
-                "variance": view.verdict(0.5 * (VARIANCE_LIMIT + TRUST_LIMIT)),
-                "calm": view.verdict(0.0),
-            },
+            "flags": FLAGS,
+            "verdicts": VERDICTS,
             "report": {
                 "coverage": percent(report.coverage),
                 "unflagged": f"{unflagged} of {report.misses}",

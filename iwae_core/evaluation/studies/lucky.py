@@ -97,7 +97,7 @@ SCENES = {
     ),
     "early": Scene(
         title="Luck comes early",
-        why="Draw 229 lands in the bump. The estimate jumps to twice the truth and then decays "
+        why="Draw 230 lands in the bump. The estimate jumps to twice the truth and then decays "
         "for the rest of the run like one over n, which looks like convergence.",
         settings=(("seed", 6),),
     ),
