@@ -249,7 +249,7 @@ class View {
     const { pen } = surface;
     const frame = plot.axes(surface, {
       x: [0.5, kl.length + 0.5], y: [0, Math.max(0.5, ...kl) * 1.1],
-      tones: this.tones, xLabel: "latent", yLabel: "KL(q ‖ prior), nats",
+      xTicks: whole(kl.length, surface.width < 360 ? 5 : 10), tones: this.tones, xLabel: "latent", yLabel: "KL(q ‖ prior), nats",
     });
     const room = (frame.box.right - frame.box.left) / kl.length;
     kl.forEach((value, i) => {
@@ -426,6 +426,12 @@ function shape(pen, label, x, y, radius) {
   pen.lineWidth = 2;
   plot.segment(pen, x - radius, y - radius, x + radius, y + radius);
   return plot.segment(pen, x - radius, y + radius, x + radius, y - radius);
+}
+
+// Whole numbers 1 .. count, at most about `most` of them.
+function whole(count, most) {
+  const step = Math.ceil(count / most);
+  return Array.from({ length: Math.ceil(count / step) }, (_, i) => [1 + i * step, String(1 + i * step)]);
 }
 
 const sub = (number) => String(number).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
