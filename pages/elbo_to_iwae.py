@@ -2,10 +2,20 @@
 
 import streamlit as st
 
-from iwae_core.ui import bound, bound_coins, code, controls, lesson, predict, scenes, tightness
+from iwae_core.ui import (
+    bound,
+    bound_coins,
+    bound_jensen,
+    code,
+    controls,
+    lesson,
+    predict,
+    scenes,
+    tightness,
+)
 from iwae_core.ui.url import Link
 
-PARTS = {"coins": bound_coins, "curve": tightness}
+PARTS = {"coins": bound_coins, "jensen": bound_jensen, "curve": tightness}
 
 text = lesson.load("elbo_to_iwae")
 

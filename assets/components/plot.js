@@ -48,14 +48,14 @@ export function readable(value, span = Math.abs(value)) {
 export const minus = (value) => String(value).replace("-", "\u2212");
 
 // A rectangle with axes, in a part of the sheet that starts at `left`, `top`; returns the maps from
-// data to CSS px. `xTicks` are [place, text] pairs where round numbers would not do.
+// data to CSS px. `xTicks` and `yTicks` are [place, text] pairs where round numbers would not do.
 export function axes(
   { pen, width, height, left = 0, top = 0 },
-  { x, y, xLabel = "", yLabel = "", title = "", tones, grid = true, xTicks = null },
+  { x, y, xLabel = "", yLabel = "", title = "", tones, grid = true, xTicks = null, yTicks = null },
 ) {
-  const yTicks = y ? ticks(...y, height < 180 ? 4 : 5) : [];
-  const yTexts = yTicks.map((tick) => readable(tick, y[1] - y[0]));
-  const wide = Math.max(8, ...yTexts.map((text) => pen.measureText(text).width + 10));
+  const rounded = () => ticks(...y, height < 180 ? 4 : 5).map((tick) => [tick, readable(tick, y[1] - y[0])]);
+  const yTexts = yTicks ?? (y ? rounded() : []);
+  const wide = Math.max(8, ...yTexts.map(([, text]) => pen.measureText(text).width + 10));
   const box = {
     left: left + wide,
     right: left + width - 10,
@@ -69,10 +69,10 @@ export function axes(
   pen.strokeStyle = tones.grid;
   pen.textAlign = "right";
   pen.textBaseline = "middle";
-  yTicks.forEach((tick, i) => {
-    pen.fillText(yTexts[i], box.left - 6, toY(tick));
+  for (const [tick, text] of yTexts) {
+    pen.fillText(text, box.left - 6, toY(tick));
     if (grid) segment(pen, box.left, toY(tick), box.right, toY(tick));
-  });
+  }
   pen.textAlign = "center";
   pen.textBaseline = "top";
   const round = () => ticks(...x, width < 360 ? 4 : 6).map((tick) => [tick, readable(tick, x[1] - x[0])]);
@@ -86,13 +86,18 @@ export function axes(
   return { toX, toY, box };
 }
 
-// A text with its baseline at y.
-export function note(pen, text, x, y, { color, align = "left", bold = false }) {
+// A text with its baseline at y; a `halo` in the background's color keeps it readable over marks.
+export function note(pen, text, x, y, { color, align = "left", bold = false, halo = null }) {
   pen.save();
   pen.font = bold ? `600 ${FONT}` : FONT;
   pen.fillStyle = color;
   pen.textAlign = align;
   pen.textBaseline = "alphabetic";
+  if (halo) {
+    pen.strokeStyle = halo;
+    pen.lineWidth = 4;
+    pen.strokeText(text, x, y);
+  }
   pen.fillText(text, x, y);
   pen.restore();
 }

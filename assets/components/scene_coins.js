@@ -71,17 +71,7 @@ function draw(pen, { view, place, numbers, model, tones, mark }) {
   // The two names keep clear of each other however close their lines are.
   const [truthY, needleY] = [scale.toY(model.truth), scale.toY(view.needle)];
   const below = needleY >= truthY;
-  const name = (text, x, y, style) => {
-    pen.save();
-    pen.font = "600 13px sans-serif";
-    pen.lineWidth = 4;
-    pen.strokeStyle = tones.background; // coins and boxes may lie below a name
-    pen.textAlign = style.align ?? "left";
-    pen.textBaseline = "alphabetic";
-    pen.strokeText(text, x, y);
-    pen.restore();
-    note(pen, text, x, y, { ...style, bold: true });
-  };
+  const name = (text, x, y, style) => note(pen, text, x, y, { ...style, bold: true, halo: tones.background });
   name("log p(x)", scale.box.right - 4, truthY + (below ? -6 : 16), { color: tones.text, align: "right" });
   name("the needle: mean of the boxes", scale.box.left + 4, needleY + (below ? 17 : -8), { color: tones.bound });
   note(pen, `the same ${N} weights, whatever K is`, (scale.box.left + scale.box.right) / 2, scale.box.bottom + 16, { color: tones.muted, align: "center" });

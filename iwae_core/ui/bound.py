@@ -8,6 +8,7 @@ from iwae_core.ui.url import Link
 
 PARTS = {
     "coins": "Same coins, new boxes",
+    "jensen": "Why: the log is curved",
     "curve": "Bound against K",
 }
 PART = ChoiceField(name="part", default="coins", choices=tuple(PARTS))
