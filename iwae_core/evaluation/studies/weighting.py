@@ -22,9 +22,10 @@ from torch import Tensor
 from iwae_core.evaluation.studies import choices
 from iwae_core.names import check_known
 from iwae_core.rng import stream
-from iwae_core.sampling import estimators, psis, weights
+from iwae_core.sampling import estimators, weights
 from iwae_core.sampling.densities import Scaled, Univariate
 from iwae_core.sampling.divergences import log_second_moment
+from iwae_core.sampling.integrands import Integrand
 from iwae_core.sampling.problems import Problem, make_problem
 
 N_REPEATS = 12  # the same run with other noise
@@ -159,7 +160,7 @@ def run(config: WeightingConfig) -> WeightingReport:
         ess=weights.ess(log_w).item(),
         expected_ess=c.n_samples * normalizer**2 / asked.second_moment,
         max_weight=weights.max_weight(log_w).item(),
-        k_hat=psis.k_hat(log_w).item(),
+        k_hat=estimate.k_hat.item(),
         tail_index=asked.tail_index,
         estimate=estimate.value.item(),
         std_error=estimate.std_error.item(),
@@ -257,21 +258,23 @@ def _running(
     return mean.numpy(), error.numpy()
 
 
-@lru_cache(maxsize=256)
 def _std_of_ratio(asked: Problem) -> float:
     """Standard deviation of one term of the self-normalized estimate, for many draws."""
-    return _std_of_centered(asked, asked.target, asked.proposal)
+    return _std_of_centered(asked.target, asked.proposal, asked.f, asked.exact)
 
 
-@lru_cache(maxsize=256)
 def _std_under_target(asked: Problem) -> float:
     target = asked.target.base if isinstance(asked.target, Scaled) else asked.target
-    return _std_of_centered(asked, target, target)
+    return _std_of_centered(target, target, asked.f, asked.exact)
 
 
-def _std_of_centered(asked: Problem, target: Univariate, proposal: Univariate) -> float:
+# By what it depends on: whoever drags q asks for the target's own spread again and again.
+@lru_cache(maxsize=256)
+def _std_of_centered(
+    target: Univariate, proposal: Univariate, f: Integrand, exact: float
+) -> float:
     """Root of the mean of ``(w (f - exact))^2`` under the proposal; inf where it diverges."""
-    log_moment = log_second_moment(target, proposal, choices.Centered(asked.f, asked.exact))
+    log_moment = log_second_moment(target, proposal, choices.Centered(f, exact))
     log_std = 0.5 * log_moment - target.log_normalizer
     return math.exp(log_std) if log_std < 709 else math.inf
 
