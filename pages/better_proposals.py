@@ -2,11 +2,21 @@
 
 import streamlit as st
 
-from iwae_core.ui import better, better_ratio, code, controls, lesson, predict, scenes
+from iwae_core.ui import (
+    better,
+    better_mixtures,
+    better_ratio,
+    code,
+    controls,
+    lesson,
+    predict,
+    scenes,
+)
 from iwae_core.ui.url import Link
 
 PARTS = {
     "ratio": better_ratio,
+    "mixtures": better_mixtures,
 }
 FIELDS = {field.name: field for part in PARTS.values() for field in (*part.FIELDS, part.ANSWER)}
 

@@ -142,11 +142,7 @@ export function rows(pen, box, range, list, { tones, exact, exactText, xLabel })
       spot(pen, x, middle, { color: tones.text, radius: 4, hollow: true });
     }
   });
-  if (exactText) {
-    const x = scale.toX(exact);
-    const align = x > (left + right) / 2 ? "right" : "left";
-    note(pen, exactText, x + (align === "left" ? 6 : -6), bottom - 4, { color: tones.text, align });
-  }
+  if (exactText) note(pen, `\u254c ${exactText}`, box.left + box.width - 10, box.top - 6, { color: tones.text, align: "right" });
   return scale;
 }
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from harness import assert_no_error, open_page, predict, scene
 
-from iwae_core.evaluation.studies import self_normalized
+from iwae_core.evaluation.studies import self_normalized, two_proposals
 from iwae_core.evaluation.studies.self_normalized import RatioConfig
-from iwae_core.ui import better, better_ratio
+from iwae_core.evaluation.studies.two_proposals import TwoProposalsConfig
+from iwae_core.ui import better, better_mixtures, better_ratio
 
 NAME = "better_proposals"
-MODULES = {"ratio": better_ratio}
+MODULES = {"ratio": better_ratio, "mixtures": better_mixtures}
 
 
 def values(script):
@@ -131,3 +132,42 @@ def test_the_script_on_the_ratio_prints_the_pages_numbers(settings, K):
         assert found["leading_bias"] == pytest.approx(report.leading_bias[i], rel=1e-8)
     else:
         assert found["ratio_bias_raw"] == pytest.approx(report.bias[i], rel=1e-6, abs=1e-12)
+
+
+def test_the_mixtures_scene_is_sent_the_draws_of_the_study_and_its_repeats():
+    app = open_page(NAME, part="mixtures", loc1=-1.5, scale2=1.3, share=0.25, mix_K=120, seed=3)
+    meta, arrays = scene(app, "mixtures")
+    config = TwoProposalsConfig(loc=-1.5, scale2=1.3, share=0.25, n_samples=120, seed=3)
+    report = two_proposals.run(config)
+    assert meta["counts"] == [90, 30]
+    moved = np.where(np.arange(120) < 90, -1.5 + 0.8 * arrays["eps"], 3 + 1.3 * arrays["eps"])
+    np.testing.assert_allclose(moved, report.z, rtol=1e-13)
+    for kind in ("single", "balance"):
+        for name, expected in getattr(report, kind).value.items():
+            np.testing.assert_array_equal(arrays[f"{kind}_{name}"], expected)
+    assert meta["offset"] == report.offset
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"target": "unnormalized", "loc": 0.0, "loc2": 2.0, "share": 0.25, "seed": 9},
+        {"target": "uniform", "loc": 6.0, "scale": 0.2, "loc2": 6.0, "scale2": 0.2},
+    ],
+)
+@pytest.mark.parametrize("kind", two_proposals.WEIGHTINGS)
+def test_the_script_on_two_proposals_prints_the_pages_numbers(settings, kind):
+    config = TwoProposalsConfig(**settings)
+    found = values(better_mixtures.script(FakeLink(weights=kind), config))
+    report = two_proposals.run(config)
+    f = report.z  # the question is the mean of z
+    for name in ("single", "balance"):
+        expected = (np.exp(getattr(report, name).log_w) * f).mean()
+        assert found[name] == pytest.approx(expected, rel=1e-8)
+    assert found["largest_balance"] == pytest.approx(np.log(report.balance.largest), rel=1e-8)
+    if "ess" in found:
+        w = np.exp(getattr(report, kind).log_w)
+        assert found["ess"] == pytest.approx(w.sum() ** 2 / (w**2).sum(), rel=1e-8)
+        # Systematic resampling copies each draw floor or ceil of K times its share.
+        assert found["resampled"] == pytest.approx((w * f).sum() / w.sum(), abs=0.2)
