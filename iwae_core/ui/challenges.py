@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from iwae_core.evaluation.studies import task_codes, tasks
-from iwae_core.evaluation.studies.tasks import TASKS, Condition, Verdict
+from iwae_core.evaluation.studies.task_conditions import Condition
+from iwae_core.evaluation.studies.tasks import TASKS, Verdict
 from iwae_core.evaluation.studies.weighting import WeightingConfig
 from iwae_core.ui import weighting
 from iwae_core.ui.fields import ChoiceField, Field
