@@ -34,9 +34,6 @@ class Integrand(Protocol):
     def log_abs(self, z: Tensor) -> Tensor:
         """Logarithm of the absolute value in nats, where the value itself may overflow."""
 
-    def __hash__(self) -> int:
-        """What is computed of an integrand is kept by its value."""
-
 
 @dataclass(frozen=True, slots=True)
 class Power(Integrand):

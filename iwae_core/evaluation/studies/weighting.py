@@ -25,7 +25,6 @@ from iwae_core.rng import stream
 from iwae_core.sampling import estimators, weights
 from iwae_core.sampling.densities import Scaled, Univariate
 from iwae_core.sampling.divergences import log_second_moment
-from iwae_core.sampling.integrands import Integrand
 from iwae_core.sampling.problems import Problem, make_problem
 
 N_REPEATS = 12  # the same run with other noise
@@ -260,21 +259,19 @@ def _running(
 
 def _std_of_ratio(asked: Problem) -> float:
     """Standard deviation of one term of the self-normalized estimate, for many draws."""
-    return _std_of_centered(asked.target, asked.proposal, asked.f, asked.exact)
+    return _std_of(choices.Centered(asked.f, asked.exact), asked.target, asked.proposal)
 
 
 def _std_under_target(asked: Problem) -> float:
     target = asked.target.base if isinstance(asked.target, Scaled) else asked.target
-    return _std_of_centered(target, target, asked.f, asked.exact)
+    return _std_of(choices.Centered(asked.f, asked.exact), target, target)
 
 
 # By what it depends on: whoever drags q asks for the target's own spread again and again.
 @lru_cache(maxsize=256)
-def _std_of_centered(
-    target: Univariate, proposal: Univariate, f: Integrand, exact: float
-) -> float:
+def _std_of(centered: choices.Centered, target: Univariate, proposal: Univariate) -> float:
     """Root of the mean of ``(w (f - exact))^2`` under the proposal; inf where it diverges."""
-    log_moment = log_second_moment(target, proposal, choices.Centered(f, exact))
+    log_moment = log_second_moment(target, proposal, centered)
     log_std = 0.5 * log_moment - target.log_normalizer
     return math.exp(log_std) if log_std < 709 else math.inf
 
