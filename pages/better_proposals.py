@@ -5,6 +5,7 @@ import streamlit as st
 from iwae_core.ui import (
     better,
     better_mixtures,
+    better_rare,
     better_ratio,
     code,
     controls,
@@ -17,6 +18,7 @@ from iwae_core.ui.url import Link
 PARTS = {
     "ratio": better_ratio,
     "mixtures": better_mixtures,
+    "rare": better_rare,
 }
 FIELDS = {field.name: field for part in PARTS.values() for field in (*part.FIELDS, part.ANSWER)}
 

@@ -71,7 +71,7 @@ function layout({ width }, state, numbers, model) {
   const weights = { left: 0, top: 238, width, height: 210 };
   const below = { left: 0, top: 462, width, height: height(width) - 462 };
   const tallest = Math.max(...model.p, ...Array.from(numbers.heights, ([a, b]) => a + b));
-  const top = Math.min(tallest * 1.15, 3 * Math.max(...model.p));
+  const top = Math.min(tallest * (narrow(width) ? 1.5 : 1.15), 4 * Math.max(...model.p)); // below the names
   return { main: ground(upper, WINDOW, top), upper, weights, below };
 }
 
@@ -111,7 +111,7 @@ function drawWeights(pen, { weights: box, main }, state, numbers, model, tones, 
     if (power % 2 === 0 || high - FLOOR < 6) note(pen, tenTo(power), main.right, toY(power) - 3, { color: tones.muted, align: "right" });
   }
   note(pen, `The weights: ${KIND_TITLES[state.weights]}`, main.left + 4, box.top + 14, { color: tones.weights, bold: true });
-  note(pen, "log scale; 1 is a fair share", main.left + 4, box.top + 32, { color: tones.muted });
+  if (!narrow(box.width)) note(pen, "log scale; 1 is a fair share", main.left + 4, box.top + 32, { color: tones.muted });
   // What a draw at z would weigh.
   const weightOf = (q) => Array.from(model.grid, (z) => [z, log10(logDensity(model.target, z) - logDensity(q, z))]);
   clip(pen, { left: main.left, top, width: main.right - main.left, height: bottom - top }, () => {
@@ -127,7 +127,7 @@ function drawWeights(pen, { weights: box, main }, state, numbers, model, tones, 
     note(pen, `no weight exceeds ${model.report[state.weights].largest_text}`, main.right - 42, y - 5, { color: tones.text, align: "right" });
   } else if (fresh) {
     const text = bound ? `no weight exceeds ${model.report[state.weights].largest_text}, far above` : "no bound: a weight can be as large as it likes";
-    note(pen, text, main.right - 4, box.top + 14, { color: tones.text, align: "right" });
+    note(pen, text, main.right - 4, box.top + 32, { color: tones.text, align: "right" });
   }
   pen.strokeStyle = tones.muted;
   segment(pen, main.left, bottom, main.right, bottom);

@@ -13,6 +13,7 @@ PAGE = "better_proposals"
 PART_NAMES = {
     "ratio": "Divide by the weights",
     "mixtures": "Several proposals",
+    "rare": "A rare event",
 }
 PART = ChoiceField(name="part", default="ratio", choices=tuple(PART_NAMES))
 SEED = SeedField(default=1)

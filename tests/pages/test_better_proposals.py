@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from harness import assert_no_error, open_page, predict, scene
 
-from iwae_core.evaluation.studies import self_normalized, two_proposals
+from iwae_core.evaluation.studies import rare, self_normalized, two_proposals
+from iwae_core.evaluation.studies.rare import RareConfig
 from iwae_core.evaluation.studies.self_normalized import RatioConfig
 from iwae_core.evaluation.studies.two_proposals import TwoProposalsConfig
-from iwae_core.ui import better, better_mixtures, better_ratio
+from iwae_core.ui import better, better_mixtures, better_rare, better_ratio
 
 NAME = "better_proposals"
-MODULES = {"ratio": better_ratio, "mixtures": better_mixtures}
+MODULES = {"ratio": better_ratio, "mixtures": better_mixtures, "rare": better_rare}
 
 
 def values(script):
@@ -171,3 +172,41 @@ def test_the_script_on_two_proposals_prints_the_pages_numbers(settings, kind):
         assert found["ess"] == pytest.approx(w.sum() ** 2 / (w**2).sum(), rel=1e-8)
         # Systematic resampling copies each draw floor or ceil of K times its share.
         assert found["resampled"] == pytest.approx((w * f).sum() / w.sum(), abs=0.2)
+
+
+def test_the_rare_event_is_sent_the_studys_repeats_and_the_noise_of_the_first():
+    app = open_page(NAME, part="rare", a=3, shift=2.5, rare_K=400, seed=6)
+    meta, arrays = scene(app, "rare")
+    report = rare.run(RareConfig(threshold=3.0, shift=2.5, n_samples=400, seed=6))
+    for name in ("naive", "shifted", "optimal"):
+        way = getattr(report, name)
+        np.testing.assert_allclose(arrays[name] * report.exact, way.value, rtol=1e-14)
+    z = 2.5 + arrays["eps_shifted"]
+    estimate = ((z > 3) * np.exp(-0.5 * z**2 + 0.5 * (z - 2.5) ** 2)).mean()
+    assert estimate == pytest.approx(report.shifted.value[0], rel=1e-10)
+    assert (arrays["eps_naive"] > 3).mean() == pytest.approx(report.naive.value[0], rel=1e-10)
+    assert meta["best_shift"] == report.best_shift
+
+
+@pytest.mark.parametrize("settings", [{}, {"threshold": 1.5, "shift": 3.0, "seed": 4}])
+def test_the_script_on_the_rare_event_prints_the_pages_numbers(settings):
+    config = RareConfig(n_samples=300, **settings)
+    found, report = values(better_rare.script(FakeLink(), config)), rare.run(config)
+    assert found["exact"] == pytest.approx(report.exact, rel=1e-8)
+    for name in ("naive", "shifted", "optimal"):
+        way = getattr(report, name)
+        assert found[f"{name}_first"] == pytest.approx(way.value[0], rel=1e-8, abs=0)
+        assert found[f"{name}_needed"] == pytest.approx(way.needed, rel=1e-6)
+        assert found[f"{name}_found_nothing"] == pytest.approx(way.found_nothing)
+
+
+def test_the_prose_on_the_rare_event_quotes_the_right_numbers():
+    from iwae_core.ui import lesson
+
+    report = rare.run(RareConfig(threshold=4.0, shift=4.0))
+    parts = lesson.load(NAME).parts
+    assert round(1 / report.exact, -2) == 31_600
+    assert f"{report.naive.needed / 1e6:.2f}" == "3.16"
+    assert f"first is {report.naive.true_rmse * 1000**0.5:.0f}" in parts["rare_why"]
+    assert f"second {report.shifted.true_rmse * 1000**0.5:.2f}" in parts["rare_why"]
+    assert round(report.shifted.needed, -1) == 450
