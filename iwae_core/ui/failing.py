@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from iwae_core.ui import code, controls, failing_flag, failing_lucky, failing_tails
+from iwae_core.ui import code, controls, failing_flag, failing_lift, failing_lucky, failing_tails
 from iwae_core.ui.fields import ChoiceField, Field, SeedField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
@@ -41,6 +41,7 @@ PARTS = {
     "tails": _part("Light tails", failing_tails),
     "lucky": _part("One lucky particle", failing_lucky),
     "how_many": _part("How many samples", failing_flag),
+    "lift": _part("Many dimensions", failing_lift),
 }
 PART = ChoiceField(name="part", default="tails", choices=tuple(PARTS))
 FIELDS: tuple[Field[Any], ...] = (

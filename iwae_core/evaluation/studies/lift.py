@@ -34,6 +34,7 @@ MAX_DIMS = 500
 MAX_SAMPLES = 2000  # K
 N_REPEATS = 3
 N_STOPS = 40  # numbers of dimensions at which weights are measured
+N_TOP = 40  # heaviest draws whose shares are kept
 BITS = {"float32": torch.float32, "float64": torch.float64}
 
 Array = NDArray[np.float64]
@@ -105,6 +106,7 @@ class PlainReport:
 
     log_mean: Array  # log of the mean product of ratios, for d = 1 .. D, (D,); maybe -inf
     zeros: Array  # share of the weights that are zero, (D,)
+    ess: Array  # from these weights and their squares; not finite once it is x / 0, (D,)
     first_zero: float  # smallest d with a weight of zero; inf if there is none up to D
     first_lost: float  # smallest d at which log_mean is -inf: the mean of the weights is zero
     all_zero: float  # smallest d at which every weight is zero; their mean may round there first
@@ -122,7 +124,9 @@ class LiftReport:
     log_moment: float  # log E_q[w_1^2] of one coordinate in nats; maybe inf
     kl: float  # KL(p || q) of one coordinate in nats
     ends_at: float  # d from which the prediction is below one draw, log K / log_moment
-    log_mean: Array  # log-sum-exp's log mean weight of run 0, for d = 1 .. MAX_DIMS
+    log_mean: Array  # log-sum-exp's log mean weight of run 0, for d = 1 .. D (MAX_DIMS)
+    ess_each: Array  # measured ESS of run 0, (D,)
+    top_each: Array  # shares of the heaviest draws of run 0, largest first, (D, at most N_TOP)
     plain: dict[str, PlainReport]  # by name of BITS
 
 
@@ -131,7 +135,8 @@ def run(config: LiftConfig) -> LiftReport:
     K = config.n_samples
     p, q = Normal(0.0, 1.0), Normal(config.shift, config.ratio)
     d = np.unique(np.geomspace(1, MAX_DIMS, N_STOPS).round().astype(int))
-    ess, max_weight, log_mean, plain = [], [], np.empty(0), {}
+    ess, max_weight, plain = [], [], {}
+    log_mean, ess_each, top_each = np.empty(0), np.empty(0), np.empty(0)
     for repeat in range(N_REPEATS):
         # Coordinates on axis 0: a sum over the first d of them runs through whole rows.
         z = q.from_noise(NormalNoise(config.seed, "lift", repeat)((MAX_DIMS, K)))
@@ -142,6 +147,8 @@ def run(config: LiftConfig) -> LiftReport:
         max_weight.append(weights.max_weight(columns))
         if repeat == 0:
             log_mean = weights.log_mean_exp(log_w.T).numpy()
+            ess_each = weights.ess(log_w.T).numpy()
+            top_each = weights.normalize(log_w.T).topk(min(N_TOP, K), dim=0).values.T.numpy()
             plain = {name: _plain(log_p, log_q, dtype) for name, dtype in BITS.items()}
     log_moment = max(log_chi_square_moment(p, q), 0.0)
     return LiftReport(
@@ -153,6 +160,8 @@ def run(config: LiftConfig) -> LiftReport:
         kl=kl_divergence(p, q),
         ends_at=math.log(K) / log_moment if log_moment > 0 else math.inf,
         log_mean=log_mean,
+        ess_each=ess_each,
+        top_each=top_each,
         plain=plain,
     )
 
@@ -167,6 +176,7 @@ def _plain(log_p: Tensor, log_q: Tensor, dtype: torch.dtype) -> PlainReport:
     return PlainReport(
         log_mean=log_mean.double().numpy(),
         zeros=zeros.numpy(),
+        ess=(w.sum(dim=1) ** 2 / (w**2).sum(dim=1)).double().numpy(),
         first_zero=_first(zeros > 0),
         first_lost=_first(torch.isneginf(log_mean)),
         all_zero=_first(zeros == 1),

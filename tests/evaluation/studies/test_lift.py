@@ -107,6 +107,21 @@ def test_the_scenes_are_what_they_say(seed):
     assert floats.log_mean[-1] < -200
 
 
+def test_every_dimension_of_run_0_is_kept_for_the_hand():
+    report = run(LiftConfig(shift=0.3, ratio=1.2, n_samples=200, seed=4))
+    at = report.d.astype(int) - 1
+    np.testing.assert_allclose(report.ess_each[at], report.ess[:, 0])
+    np.testing.assert_allclose(report.top_each[at, 0], report.max_weight[:, 0])
+    assert report.top_each.shape == (500, 40)
+    assert (np.diff(report.top_each, axis=1) <= 0).all()
+    # Squares underflow before the weights do; until then plain ESS is the same number.
+    far = run(LiftConfig(shift=2.0, ratio=1.0, seed=4))
+    plain = far.plain["float64"].ess
+    until = int(np.flatnonzero(~np.isfinite(plain))[0])
+    assert until < far.plain["float64"].first_lost
+    np.testing.assert_allclose(plain[: until // 2], far.ess_each[: until // 2], rtol=1e-9)
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"at most 2000.*shift must.*ratio must"):
         LiftConfig(n_samples=2001, shift=6, ratio=0.1)
