@@ -56,6 +56,7 @@ _PLANNED = (
         section="The bound",
         icon=":material/stacked_line_chart:",
     ),
+    Lesson(name="gradients", title="Gradients", section="The bound", icon=":material/explore:"),
     Lesson(name="train", title="Train", section="Training", icon=":material/play_circle:"),
 )
 
