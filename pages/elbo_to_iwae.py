@@ -6,6 +6,7 @@ from iwae_core.ui import (
     bound,
     bound_coins,
     bound_jensen,
+    bound_ways,
     code,
     controls,
     lesson,
@@ -15,7 +16,12 @@ from iwae_core.ui import (
 )
 from iwae_core.ui.url import Link
 
-PARTS = {"coins": bound_coins, "jensen": bound_jensen, "curve": tightness}
+PARTS = {
+    "coins": bound_coins,
+    "jensen": bound_jensen,
+    "curve": tightness,
+    "three_ways": bound_ways,
+}
 
 text = lesson.load("elbo_to_iwae")
 

@@ -10,6 +10,7 @@ PARTS = {
     "coins": "Same coins, new boxes",
     "jensen": "Why: the log is curved",
     "curve": "Bound against K",
+    "three_ways": "K = 1: the ELBO",
 }
 PART = ChoiceField(name="part", default="coins", choices=tuple(PARTS))
 

@@ -6,13 +6,14 @@ exact posterior among the K (:mod:`iwae_core.bounds.upper`). Laid over: the appr
 Renyi bounds, which tend to another value than log p(x) unless alpha = 0.
 
 All expectations are exact, by quadrature; the bands show where single runs fall, in N_REPEATS
-repeats. :func:`steps` hands the report out while the repeats come in, for a worker process that
-shows progress and may be stopped between any two.
+repeats. They come in batches that any worker process can work out (:func:`batch`), so a page shows
+progress and may stop between any two; :func:`steps` hands the report out as they come in.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ from iwae_core.evaluation.studies.tightness import (
 from iwae_core.rng import stream
 from iwae_core.sampling.divergences import kl_divergence, log_chi_square_moment
 
-__all__ = ["SCENES", "Layer", "LayersConfig", "LayersReport", "run", "steps"]
+__all__ = ["SCENES", "Layer", "LayersConfig", "LayersReport", "batch", "report", "run", "steps"]
 
 N_SAMPLES = (
     *(1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 200, 300, 500),
@@ -128,11 +129,15 @@ class _Plan:
     shown: Callable[[int], bool]  # whether single runs are worked out at this K
 
 
+STARTS = tuple(range(0, N_REPEATS, _PER_STEP))  # first repeat of each batch
+Batch = Mapping[str, Sequence[Array]]  # by layer, then by K: single runs (R,), or none
+
+
 def run(config: LayersConfig) -> LayersReport:
     """All of :func:`steps`; some seconds."""
-    for _, report in steps(config):  # noqa: B007
+    for _, found in steps(config):  # noqa: B007
         pass
-    return report
+    return found
 
 
 def steps(config: LayersConfig) -> Iterator[tuple[float, LayersReport]]:
@@ -142,26 +147,60 @@ def steps(config: LayersConfig) -> Iterator[tuple[float, LayersReport]]:
         The share done in [0, 1], and the report as it stands: first the exact curves alone, then
         with bands from more and more repeats. The last one is what :func:`run` returns.
     """
-    plans = _plans(config)
+    batches: list[Batch] = []
+    yield 0.02, report(config, batches)
+    for start in STARTS:
+        batches.append(batch(config, start))
+        yield (start + _PER_STEP) / N_REPEATS, report(config, batches)
+
+
+def batch(config: LayersConfig, start: int) -> Batch:
+    """Single runs of every layer in the repeats from ``start`` on, one of STARTS.
+
+    Batches do not depend on each other: any process may work one out.
+    """
     (model, x), q, p = oracle(), make_q(config.shift, config.scale, config.correlated), posterior()
-    runs: dict[str, list[list[Tensor]]] = {plan.name: [[] for _ in N_SAMPLES] for plan in plans}
-    yield 0.02, _report(config, plans, runs, 0)
-    for done in range(0, N_REPEATS, _PER_STEP):
-        generator = stream(config.seed, "layers", done)
-        z = q.sample((max(N_SAMPLES), _PER_STEP), generator, torch.float64)
-        z_exact = p.sample((_PER_STEP,), generator, torch.float64)
-        log_w = model.log_joint(x, z.reshape(-1, 1, 2)).reshape(z.shape[:2]) - q.log_prob(z)
-        log_w_exact = model.log_joint(x, z_exact[:, None, :])[:, 0] - q.log_prob(z_exact)
-        for plan in plans:
-            for K, found in zip(N_SAMPLES, runs[plan.name], strict=True):
-                if plan.shown(K):
-                    found.append(plan.single(log_w[:K], log_w_exact))
-        n_done = done + _PER_STEP
-        yield n_done / N_REPEATS, _report(config, plans, runs, n_done)
+    generator = stream(config.seed, "layers", start)
+    z = q.sample((max(N_SAMPLES), _PER_STEP), generator, torch.float64)
+    z_exact = p.sample((_PER_STEP,), generator, torch.float64)
+    log_w = model.log_joint(x, z.reshape(-1, 1, 2)).reshape(z.shape[:2]) - q.log_prob(z)
+    log_w_exact = model.log_joint(x, z_exact[:, None, :])[:, 0] - q.log_prob(z_exact)
+    nothing = np.empty(0)
+    return {
+        plan.name: [
+            plan.single(log_w[:K], log_w_exact).numpy() if plan.shown(K) else nothing
+            for K in N_SAMPLES
+        ]
+        for plan in _plans(config.shift, config.scale, config.correlated)
+    }
 
 
-def _plans(config: LayersConfig) -> list[_Plan]:
-    settings = (config.shift, config.scale, config.correlated)
+def report(config: LayersConfig, batches: Sequence[Batch]) -> LayersReport:
+    """Put the batches so far together with the exact curves; none is well too."""
+    plans = _plans(config.shift, config.scale, config.correlated)
+    q = make_q(config.shift, config.scale, config.correlated)
+    counts, log_marginal = np.array(N_SAMPLES, dtype=np.float64), exact_log_marginal()
+    variance = relative_variance(q)
+    approximate_gap = variance / (2 * counts)
+    gap = log_marginal - plans[0].expected
+    off = np.abs(approximate_gap - gap) > APPROXIMATION_LIMIT * gap + _CUT
+    last = counts[off.cumprod().astype(bool)].max(initial=0.0).item()
+    return LayersReport(
+        n_samples=counts,
+        layers=tuple(_layer(plan, [each[plan.name] for each in batches]) for plan in plans),
+        n_repeats=_PER_STEP * len(batches),
+        log_marginal=log_marginal,
+        elbo=log_marginal - kl_divergence(q, posterior()),
+        upper_at_one=log_marginal + kl_divergence(posterior(), q),
+        relative_variance=variance,
+        approximate_gap=approximate_gap,
+        breaks_until=math.inf if off.all() else last,
+    )
+
+
+@lru_cache(maxsize=4)
+def _plans(shift: float, scale: float, correlated: bool) -> list[_Plan]:
+    settings = (shift, scale, correlated)
     law, exact = oracle_law(*settings), exact_draw_law(*settings)
     log_marginal = exact_log_marginal()
     flat = np.full(len(N_SAMPLES), _CUT)
@@ -242,34 +281,11 @@ def _renyi(law: Law, settings: tuple[float, float, bool], alpha: float) -> _Plan
     )
 
 
-def _report(
-    config: LayersConfig, plans: list[_Plan], runs: dict[str, list[list[Tensor]]], n_repeats: int
-) -> LayersReport:
-    q = make_q(config.shift, config.scale, config.correlated)
-    counts, log_marginal = np.array(N_SAMPLES, dtype=np.float64), exact_log_marginal()
-    variance = relative_variance(q)
-    approximate_gap = variance / (2 * counts)
-    gap = log_marginal - plans[0].expected
-    off = np.abs(approximate_gap - gap) > APPROXIMATION_LIMIT * gap + _CUT
-    last = counts[off.cumprod().astype(bool)].max(initial=0.0).item()
-    return LayersReport(
-        n_samples=counts,
-        layers=tuple(_layer(plan, runs[plan.name]) for plan in plans),
-        n_repeats=n_repeats,
-        log_marginal=log_marginal,
-        elbo=log_marginal - kl_divergence(q, posterior()),
-        upper_at_one=log_marginal + kl_divergence(posterior(), q),
-        relative_variance=variance,
-        approximate_gap=approximate_gap,
-        breaks_until=math.inf if off.all() else last,
-    )
-
-
-def _layer(plan: _Plan, runs: list[list[Tensor]]) -> Layer:
+def _layer(plan: _Plan, batches: Sequence[Sequence[Array]]) -> Layer:
     low, high, mean, std_error = np.full((4, len(N_SAMPLES)), np.nan)
-    for i, parts in enumerate(runs):
-        if parts:
-            values = torch.cat(parts).numpy()
+    for i, parts in enumerate(zip(*batches, strict=True)):
+        values = np.concatenate(parts)
+        if len(values):
             low[i], high[i] = np.quantile(values, BAND)
             mean[i], std_error[i] = values.mean(), values.std(ddof=1) / math.sqrt(len(values))
     return Layer(
