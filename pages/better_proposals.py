@@ -4,6 +4,7 @@ import streamlit as st
 
 from iwae_core.ui import (
     better,
+    better_board,
     better_mixtures,
     better_rare,
     better_ratio,
@@ -19,6 +20,7 @@ PARTS = {
     "ratio": better_ratio,
     "mixtures": better_mixtures,
     "rare": better_rare,
+    "board": better_board,
 }
 FIELDS = {field.name: field for part in PARTS.values() for field in (*part.FIELDS, part.ANSWER)}
 
@@ -43,7 +45,9 @@ def explore() -> None:
         controls.seed(link, better.SEED, reset=lambda: link.set(better.PART, name))
     config = part.config(link)
     with main:
-        part.show(link, config)
+        more = part.show(link, config)
+    if more:
+        st.html(more)
     with st.container(border=True):
         question = text.parts[f"{name}_question"]
         if answer := predict.ask(link, part.ANSWER, question, part.ANSWERS):

@@ -76,9 +76,17 @@ export function logAxes({ pen, left, top, width, height }, { x, y, title, tones,
   pen.textBaseline = "middle";
   pen.fillStyle = tones.muted;
   pen.strokeStyle = tones.grid;
-  for (let power = low; power <= high; power += every) {
-    pen.fillText(tenTo(power), box.left - 6, toY(power));
-    segment(pen, box.left, toY(power), box.right, toY(power));
+  const marks = [];
+  for (let power = low; power <= high; power += every) marks.push([power, tenTo(power)]);
+  for (let power = low - 1; marks.length < 3 && power <= high; power++) {
+    for (const digit of [2, 5]) {
+      const at = power + Math.log10(digit);
+      if (at > y[0] && at < y[1]) marks.push([at, readable(10 ** at, 10 ** at)]);
+    }
+  }
+  for (const [at, text] of marks) {
+    pen.fillText(text, box.left - 6, toY(at));
+    segment(pen, box.left, toY(at), box.right, toY(at));
   }
   pen.restore();
   if (title) note(pen, title, left + 2, top + 14, { color: tones.text, bold: true });

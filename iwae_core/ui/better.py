@@ -14,6 +14,7 @@ PART_NAMES = {
     "ratio": "Divide by the weights",
     "mixtures": "Several proposals",
     "rare": "A rare event",
+    "board": "All on one board",
 }
 PART = ChoiceField(name="part", default="ratio", choices=tuple(PART_NAMES))
 SEED = SeedField(default=1)

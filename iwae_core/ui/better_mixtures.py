@@ -88,8 +88,8 @@ def study(config: TwoProposalsConfig) -> TwoProposalsReport:
     return two_proposals.run(config)
 
 
-def show(link: Link, config: TwoProposalsConfig) -> None:
-    """Place the scene."""
+def show(link: Link, config: TwoProposalsConfig) -> str:
+    """Place the scene; nothing is left for below it."""
     report = study(config)
     target = choices.find_target(config.target)
     f = choices.INTEGRANDS[config.integrand]
@@ -133,6 +133,7 @@ def show(link: Link, config: TwoProposalsConfig) -> None:
             },
         },
     )
+    return ""
 
 
 def script(link: Link, config: TwoProposalsConfig) -> str:

@@ -61,8 +61,8 @@ def noise(n_samples: int, seed: int, way: str) -> NDArray[np.float64]:
     return standard_normal(shape, stream(seed, "rare", way), torch.float64)[:, 0].numpy()
 
 
-def show(link: Link, config: RareConfig) -> None:
-    """Place the scene."""
+def show(link: Link, config: RareConfig) -> str:
+    """Place the scene; nothing is left for below it."""
     report = study(config)
     ways = {name: getattr(report, name) for name in ("naive", "shifted", "optimal")}
     canvas.show(
@@ -94,6 +94,7 @@ def show(link: Link, config: RareConfig) -> None:
             **{name: way.value / report.exact for name, way in ways.items()},
         },
     )
+    return ""
 
 
 def script(link: Link, config: RareConfig) -> str:

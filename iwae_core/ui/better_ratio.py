@@ -90,8 +90,8 @@ def noise(seed: int) -> NDArray[np.float64]:
     return eps[: N_RUNS * self_normalized.MAX_SAMPLES].numpy()
 
 
-def show(link: Link, config: RatioConfig) -> None:
-    """Place the scene."""
+def show(link: Link, config: RatioConfig) -> str:
+    """Place the scene; nothing is left for below it."""
     report = study(config)
     target = choices.find_target(config.target)
     f = choices.INTEGRANDS[config.integrand]
@@ -130,6 +130,7 @@ def show(link: Link, config: RatioConfig) -> None:
             },
         },
     )
+    return ""
 
 
 def script(link: Link, config: RatioConfig) -> str:

@@ -8,14 +8,21 @@ import numpy as np
 import pytest
 from harness import assert_no_error, open_page, predict, scene
 
-from iwae_core.evaluation.studies import rare, self_normalized, two_proposals
+from iwae_core.evaluation.studies import board, rare, self_normalized, two_proposals
+from iwae_core.evaluation.studies.board import BoardConfig
 from iwae_core.evaluation.studies.rare import RareConfig
 from iwae_core.evaluation.studies.self_normalized import RatioConfig
 from iwae_core.evaluation.studies.two_proposals import TwoProposalsConfig
-from iwae_core.ui import better, better_mixtures, better_rare, better_ratio
+from iwae_core.ui import better, better_board, better_mixtures, better_rare, better_ratio
+from iwae_core.view.numbers import digits
 
 NAME = "better_proposals"
-MODULES = {"ratio": better_ratio, "mixtures": better_mixtures, "rare": better_rare}
+MODULES = {
+    "ratio": better_ratio,
+    "mixtures": better_mixtures,
+    "rare": better_rare,
+    "board": better_board,
+}
 
 
 def values(script):
@@ -210,3 +217,55 @@ def test_the_prose_on_the_rare_event_quotes_the_right_numbers():
     assert f"first is {report.naive.true_rmse * 1000**0.5:.0f}" in parts["rare_why"]
     assert f"second {report.shifted.true_rmse * 1000**0.5:.2f}" in parts["rare_why"]
     assert round(report.shifted.needed, -1) == 450
+
+
+def rows_of(app):
+    (found,) = [e.proto.body for e in app.get("html") if "<table" in e.proto.body]
+    cells = [
+        re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", found)
+    ]
+    return {row[1]: row for row in cells if row}
+
+
+@pytest.mark.parametrize("target", ["two_modes", "drawn.AAcz_zcAABGQ_QA"])
+def test_the_board_shows_what_the_study_found_and_every_row_is_in_the_table(target):
+    app = open_page(NAME, part="board", target=target, loc=0.5, K=60, seed=2)
+    assert_no_error(app)
+    report = board.run(BoardConfig(target=target, loc=0.5, scale=2.5, n_samples=60, seed=2))
+    meta, arrays = scene(app, "board")
+    assert meta["keys"] == [row.key for row in report.rows]
+    np.testing.assert_array_equal(arrays["rmse"], [row.rmse for row in report.rows])
+    np.testing.assert_array_equal(arrays["cost"], [row.cost for row in report.rows])
+    known = {row.key: std for row, std in zip(report.rows, arrays["true_std"], strict=True)}
+    assert np.isnan(known["pareto_smoothed"])
+    assert known["importance"] == {row.key: row for row in report.rows}["importance"].true_std
+    shown = rows_of(app)
+    for row in report.rows:
+        cells = shown[row.title]
+        assert cells[2].startswith(digits(row.rmse) + " ")
+        assert cells[5] == str(row.cost)
+        assert ("<b>" in cells[3]) == (abs(row.bias) > 3 * row.bias_error)
+    assert shown["Importance sampling"][6] == "1"
+    error, cost = (np.array([getattr(r, n) for r in report.rows]) for n in ("rmse", "cost"))
+    reference = meta["reference"]
+    worth = (error[reference] ** 2 * cost[reference]) / (error**2 * cost)
+    for row, factor in zip(report.rows, worth, strict=True):
+        if row.key != "importance":
+            assert shown[row.title][6] == digits(factor, 2)
+
+
+def test_a_target_known_up_to_a_factor_names_what_is_missing_from_the_board():
+    app = open_page(NAME, part="board", target="unnormalized", loc=0.5, scale=1.5, K=30)
+    assert_no_error(app)
+    assert "Importance sampling" not in rows_of(app)
+    said = " ".join(element.proto.body for element in app.get("html"))
+    assert "<b>Importance sampling</b>, needs a normalized target" in said
+
+
+def test_the_script_of_the_board_prints_the_pages_numbers():
+    config = BoardConfig(n_samples=40, seed=3, family="student_t")
+    found, report = values(better_board.script(FakeLink(), config)), board.run(config)
+    for row in report.rows:
+        assert found[f"{row.key}_rmse"] == pytest.approx(row.rmse, rel=1e-8)
+        assert found[f"{row.key}_bias"] == pytest.approx(row.bias, rel=1e-8, abs=1e-15)
+        assert found[f"{row.key}_cost"] == row.cost
