@@ -3,7 +3,7 @@
     python benchmarks/save_layers.py
 
 The page opens on these at once; any other q is worked out by worker processes when asked for. The
-numbers are those of ``iwae_core.evaluation.studies.layers``, to the bit (a test holds it).
+numbers are those of ``iwae_core.evaluation.studies.layers``, to rounding (a test holds it).
 """
 
 from iwae_core.evaluation.studies import layers, saved
