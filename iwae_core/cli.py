@@ -1,4 +1,7 @@
-"""The ``iwae-lab`` command: ``iwae-lab [--host H] [--port P]`` starts the app from any folder."""
+"""The ``iwae-lab`` command: ``iwae-lab [--host H] [--port P]`` starts the app from any folder.
+
+``iwae-lab train`` and ``iwae-lab evaluate`` work without a browser (:mod:`iwae_core.headless`).
+"""
 
 import argparse
 import contextlib
@@ -17,11 +20,11 @@ EXIT_PORT_IN_USE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; ``app`` is what runs when none is named."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
+    options = _parser(given).parse_args(given)
     return int(options.run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="iwae-lab",
         description="See, drag and train importance sampling and the IWAE in the browser.",
@@ -30,6 +33,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_app_options(parser)
     subcommands = parser.add_subparsers(title="commands", metavar="")
     _add_app_options(subcommands.add_parser("app", help="start the app (the default)"))
+    train = subcommands.add_parser("train", help="train without a browser, into a folder")
+    evaluate = subcommands.add_parser("evaluate", help="evaluate a kept run on its test set")
+    if {"train", "evaluate"} & set(given[:1]):  # torch would delay the app's start
+        from iwae_core import headless
+
+        headless.add_train_options(train)
+        headless.add_evaluate_options(evaluate)
     return parser
 
 

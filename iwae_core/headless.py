@@ -1,0 +1,320 @@
+"""Training and evaluation without a browser: ``iwae-lab train`` and ``iwae-lab evaluate``.
+
+    iwae-lab train --dataset mnist --objective iwae --n-samples 50 --epochs 10 --out runs/iwae50
+    iwae-lab evaluate runs/iwae50 --samples 5000
+
+A run lives in a folder: the state (``iwae_core.training.save``), ``curve.csv`` with every step and
+``held_out.csv`` with the held-out bounds. The same command goes on where the folder stands, after
+Ctrl+C or a crash; what a crash can cost is the work of SAVE_SECONDS, and the numbers of the
+resumed run are those of an undisturbed one to the bit.
+"""
+
+import argparse
+import csv
+import dataclasses
+import importlib.util
+import json
+import math
+import sys
+import time
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from iwae_core import datasets, training
+from iwae_core.datasets import binarize
+from iwae_core.evaluation import collapse_report, log_likelihood
+from iwae_core.rng import stream
+from iwae_core.training import LIVE_FIELDS, RunState, TrainConfig
+from iwae_core.training.frame import observe
+
+SAVE_SECONDS = 10.0
+SLICE_SECONDS = 0.5
+EXIT_REFUSED = 2  # a setting, a folder or a data set was refused
+EXIT_NOT_FINITE = 3  # the run met a number that is not finite
+EXIT_INTERRUPTED = 130
+CURVE = ("step", "objective", "ess", "n_samples")
+HELD_OUT = ("step", "L_1", "L_64")
+
+_FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
+_TYPES = typing.get_type_hints(TrainConfig)
+
+
+def add_train_options(parser: argparse.ArgumentParser) -> None:
+    """Every field of :class:`TrainConfig`, and where and how long to train."""
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=_count, help="train until this step")
+    length.add_argument("--epochs", type=_count, help="train until this many passes (default 10)")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of a progress bar")
+    parser.add_argument("--tensorboard", type=Path, help="also write TensorBoard logs there")
+    _add_threads(parser)
+    settings = parser.add_argument_group("settings of the run")
+    for name, field in _FIELDS.items():
+        settings.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=f"config_{name}",
+            type=_reader(_TYPES[name]),
+            metavar="VALUE",
+            help=f"default {field.default}" + ("; live" if name in LIVE_FIELDS else ""),
+        )
+    parser.set_defaults(run=train)
+
+
+def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
+    """Which run, and how precisely."""
+    parser.add_argument("folder", type=Path, help="folder of the run")
+    parser.add_argument("--samples", type=_count, default=5000, help="K of L_K (%(default)s)")
+    parser.add_argument("--images", type=_count, help="test rows to use (default all)")
+    parser.add_argument("--seed", type=int, default=0, help="of bits and noise (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    _add_threads(parser)
+    parser.set_defaults(run=evaluate)
+
+
+def _add_threads(parser: argparse.ArgumentParser) -> None:
+    # One by default: small nets gain little from more, and on a busy machine they lose much.
+    parser.add_argument("--threads", type=_count, default=1, help="of torch (%(default)s)")
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a run to its length; goes on where its folder stands."""
+    torch.set_num_threads(options.threads)
+    given = {
+        name: getattr(options, f"config_{name}")
+        for name in _FIELDS
+        if getattr(options, f"config_{name}") is not None
+    }
+    try:
+        state, changes = _open(options.out, given)
+        n_train = len(datasets.load(state.config.dataset, state.config.data_folder).train)
+    except ValueError as fault:
+        return _refuse(fault)
+    batch = changes.get("batch_size", state.config.batch_size)
+    goal = options.steps or (options.epochs or 10) * math.ceil(n_train / batch)
+    try:
+        with _Board(options.tensorboard) as board:
+            state = _train_to(goal, state, changes, options, board)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the last save", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except _NoBoardError as fault:
+        return _refuse(fault)
+    frame = observe(state)
+    found = {
+        "folder": str(options.out),
+        "step": state.step,
+        "L_1": frame.bound_1,
+        "L_64": frame.bound_64,
+        "active_units": int(frame.active.sum()),
+        "stop": state.stop.cause if state.stop else None,
+    }
+    _say(found, options.json)
+    return EXIT_NOT_FINITE if state.stop and state.best_bound is None else 0
+
+
+def _open(folder: Path, given: Mapping[str, Any]) -> tuple[RunState, dict[str, Any]]:
+    """The run in the folder with the live changes asked for, or a new one."""
+    if not (folder / "state.json").exists():
+        return training.begin(TrainConfig(**given)), {}
+    state = training.load(folder)
+    differing = {
+        name: value for name, value in given.items() if getattr(state.config, name) != value
+    }
+    for name in differing:
+        if name not in LIVE_FIELDS:
+            raise ValueError(
+                f"{name} of the run in {folder} is {getattr(state.config, name)!r} and cannot "
+                f"change to {differing[name]!r}; choose another --out for another run"
+            )
+    state.config.with_changes(**differing)  # refuses what cannot be, before anything runs
+    return state, differing
+
+
+def _train_to(
+    goal: int,
+    state: RunState,
+    changes: dict[str, Any],
+    options: argparse.Namespace,
+    board: "_Board",
+) -> RunState:
+    folder = options.out
+    folder.mkdir(parents=True, exist_ok=True)
+    _cut(folder / "curve.csv", CURVE, state.step)
+    _cut(folder / "held_out.csv", HELD_OUT, state.step)
+    rows: list[tuple[float, ...]] = []  # of the curve, since the last save
+    saved_at = time.monotonic()
+    with tqdm(
+        total=goal, initial=state.step, unit="step", disable=options.json, dynamic_ncols=True
+    ) as bar:
+        for done, speed in _slices(goal, state, changes):
+            state, records = done.state, done.records
+            columns = (records.step, records.objective, records.ess)
+            rows += [(*row, records.n_samples) for row in zip(*columns, strict=True)]
+            bar.update(len(records.step))
+            if len(records.step):
+                bound = float(records.objective.mean())
+                bar.set_postfix(bound=f"{bound:.2f}", K=records.n_samples)
+                board.note(state.step, {"train/objective": bound})
+                if options.json:
+                    _print(step=state.step, objective=bound, steps_per_second=speed)
+            ended = state.step >= goal or state.stop is not None
+            if ended or time.monotonic() - saved_at > SAVE_SECONDS:
+                frame = observe(state)
+                held_out = {"L_1": frame.bound_1, "L_64": frame.bound_64}
+                # The curves go first: rows beyond the saved step are cut off on resuming.
+                _append(folder / "curve.csv", rows)
+                _append(folder / "held_out.csv", [(state.step, *held_out.values())])
+                training.save(state, folder)
+                board.note(state.step, {f"held_out/{name}": at for name, at in held_out.items()})
+                if options.json:
+                    _print(step=state.step, **held_out)
+                rows, saved_at = [], time.monotonic()
+    return state
+
+
+def _slices(
+    goal: int, state: RunState, changes: dict[str, Any]
+) -> Iterator[tuple[training.Slice, float]]:
+    """Slices of about SLICE_SECONDS until the goal, each with its steps per second."""
+    n_steps = 1
+    while state.step < goal and (state.stop is None or changes):
+        began = time.monotonic()
+        done = training.advance(state, min(n_steps, goal - state.step), changes or None)
+        speed = len(done.records.step) / max(time.monotonic() - began, 1e-6)
+        state, changes = done.state, {}
+        yield done, speed
+        n_steps = max(1, min(2 * n_steps, round(speed * SLICE_SECONDS)))
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Print L_1, L_64 and L_K of a kept run on the test set, and what its latents carry."""
+    torch.set_num_threads(options.threads)
+    try:
+        state = training.load(options.folder)
+        data = datasets.load(state.config.dataset, state.config.data_folder)
+    except ValueError as fault:
+        return _refuse(fault)
+    rows = data.test[: options.images]
+    if data.binary and not data.already_binarized:
+        rows = binarize(rows, stream(options.seed, "test bits"))
+    device = state.config.resolved_device()
+    model, x = training.model_of(state), rows.to(device)
+    found: dict[str, Any] = {"folder": str(options.folder), "step": state.step, "images": len(x)}
+    for K in sorted({1, 64, options.samples}):
+        bounds = log_likelihood(model, x, K, stream(options.seed, "noise", K, device=device))
+        found[f"L_{K}"] = bounds.mean().item()
+        found[f"L_{K}_std_error"] = bounds.std().item() / math.sqrt(len(x))
+    if len(x) > 1:
+        report = collapse_report(model, x, stream(options.seed, "latents", device=device))
+        found["active_units"] = int(report.active.sum())
+        found["kl"] = float(report.kl_per_dim.sum())
+    _say(found, options.json)
+    return 0
+
+
+def has_tensorboard() -> bool:
+    """Whether TensorBoard logs can be written here."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+class _NoBoardError(ValueError):
+    """TensorBoard logs were asked for and cannot be written."""
+
+
+class _Board:
+    """TensorBoard logs, or nothing."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._writer: Any = None
+        if folder is None:
+            return
+        if not has_tensorboard():
+            raise _NoBoardError(
+                "TensorBoard logs need the package tensorboard: pip install tensorboard"
+            )
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder))
+
+    def __enter__(self) -> "_Board":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: object, trace: types.TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def note(self, step: int, values: Mapping[str, float]) -> None:
+        """Write some numbers at a step."""
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
+
+
+def _cut(path: Path, header: Sequence[str], last_step: int) -> None:
+    """Keep the rows up to a step; a missing file begins with its header."""
+    rows: list[list[str]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = [row for row in list(csv.reader(file))[1:] if row and int(row[0]) <= last_step]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([list(header), *rows])
+
+
+def _append(path: Path, rows: Sequence[Sequence[float]]) -> None:
+    with path.open("a", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def _reader(annotation: Any) -> Any:
+    """From a field's type to a function that reads its text."""
+    parts = typing.get_args(annotation)
+    if annotation == tuple[int, ...]:
+        return _widths
+    if type(None) in parts:
+        inner = next(part for part in parts if part is not type(None))
+        return lambda text: _none_or(inner, text)
+    return annotation
+
+
+def _none_or(inner: Any, text: str) -> Any:
+    # "none" cannot be told from "not given", and need not be: it is the default wherever it is
+    # allowed.
+    return None if text.lower() == "none" else inner(text)
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _refuse(fault: Exception) -> int:
+    print(f"iwae-lab: {fault}", file=sys.stderr)
+    return EXIT_REFUSED
+
+
+def _print(**values: Any) -> None:
+    print(json.dumps(values), flush=True)
+
+
+def _say(found: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print(**found)
+        return
+    for name, value in found.items():
+        if value is not None:
+            print(
+                f"{name:>16}  {value:.4f}" if isinstance(value, float) else f"{name:>16}  {value}"
+            )

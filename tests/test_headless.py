@@ -1,0 +1,133 @@
+"""iwae-lab train and evaluate: a run in a folder that goes on where it stands."""
+
+import csv
+import json
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import serving
+
+from iwae_core import cli, datasets, headless, training
+from iwae_core.datasets import binarize
+from iwae_core.evaluation import log_likelihood
+from iwae_core.rng import stream
+from iwae_core.training import TrainConfig
+
+SMALL = ["--dataset", "moons", "--hidden", "8", "--latent-dim", "2", "--batch-size", "50"]
+
+
+def train(folder, *more):
+    return cli.main(["train", "--out", str(folder), *more])
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def curve(folder):
+    with (folder / "curve.csv").open() as file:
+        return np.array(list(csv.reader(file))[1:], dtype=float)
+
+
+def assert_same_curve(one, other):
+    """Equal rows; the mean ESS, which nothing depends on, to a float32's last digits."""
+    np.testing.assert_array_equal(curve(one)[:, [0, 1, 3]], curve(other)[:, [0, 1, 3]])
+    np.testing.assert_allclose(curve(one)[:, 2], curve(other)[:, 2], rtol=1e-6)
+
+
+def test_a_run_in_two_sittings_is_the_run_in_one(tmp_path, capsys):
+    assert train(tmp_path / "one", *SMALL, "--steps", "60", "--json") == 0
+    assert train(tmp_path / "two", *SMALL, "--steps", "25", "--json") == 0
+    assert train(tmp_path / "two", "--steps", "60", "--json") == 0
+    one, two = (training.load(tmp_path / name) for name in ("one", "two"))
+    np.testing.assert_array_equal(one.parameters, two.parameters)
+    assert_same_curve(tmp_path / "one", tmp_path / "two")
+    said = lines(capsys)
+    assert [line["step"] for line in said if "folder" in line] == [60, 25, 60]
+    assert said[-1]["L_64"] > said[-1]["L_1"]
+
+
+def test_what_is_trained_is_what_the_library_trains(tmp_path, capsys):
+    settings = {"dataset": "moons", "hidden": (8,), "latent_dim": 2, "batch_size": 50}
+    state = training.begin(TrainConfig(**settings, n_samples=3, learning_rate=0.01))
+    expected = training.advance(state, 20).state
+    more = ["--n-samples", "3", "--learning-rate", "0.01", "--steps", "20"]
+    assert train(tmp_path, *SMALL, *more) == 0
+    found = training.load(tmp_path)
+    assert found.config == expected.config
+    np.testing.assert_array_equal(found.parameters, expected.parameters)
+
+
+def test_a_live_setting_may_change_and_another_may_not(tmp_path, capsys):
+    assert train(tmp_path, *SMALL, "--steps", "10") == 0
+    assert train(tmp_path, "--steps", "20", "--n-samples", "16") == 0
+    assert training.load(tmp_path).config.n_samples == 16
+    assert curve(tmp_path)[:, 3].tolist() == [5] * 10 + [16] * 10
+    capsys.readouterr()
+    assert train(tmp_path, "--latent-dim", "3") == headless.EXIT_REFUSED
+    assert "choose another --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--objective", "iwea"], "did you mean 'iwae'"),
+        (["--n-samples", "0"], "n_samples must be"),
+        (["--dataset", "mnist", "--data-folder", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_code_2(tmp_path, capsys, options, said):
+    assert train(tmp_path / "run", *options, "--steps", "1") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+    assert not (tmp_path / "run" / "state.json").exists()
+
+
+def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(tmp_path, monkeypatch):
+    command = [*serving.lab_command(8501)[:1], "train", "--out", str(tmp_path / "killed"), *SMALL]
+    process = subprocess.Popen(
+        [*command, "--steps", "100000", "--json"], stdout=subprocess.PIPE, text=True
+    )
+    saved = 0
+    for line in process.stdout:  # the first save comes after SAVE_SECONDS
+        saved = json.loads(line)["step"]
+        if "L_1" in line:
+            break
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=30)
+    process.stdout.close()
+    goal = training.load(tmp_path / "killed").step + 7
+    assert saved < goal
+    assert train(tmp_path / "killed", "--steps", str(goal)) == 0
+    assert train(tmp_path / "whole", *SMALL, "--steps", str(goal)) == 0
+    killed, whole = (training.load(tmp_path / name) for name in ("killed", "whole"))
+    np.testing.assert_array_equal(killed.parameters, whole.parameters)
+    assert_same_curve(tmp_path / "killed", tmp_path / "whole")
+
+
+def test_evaluate_prints_the_bounds_of_the_library(tmp_path, capsys):
+    train(tmp_path, "--hidden", "10", "--steps", "30")
+    capsys.readouterr()
+    assert (
+        cli.main(["evaluate", str(tmp_path), "--samples", "100", "--images", "40", "--json"]) == 0
+    )
+    (found,) = lines(capsys)
+    x = binarize(datasets.load("digits").test[:40], stream(0, "test bits"))
+    model = training.model_of(training.load(tmp_path))
+    bounds = log_likelihood(model, x, 100, stream(0, "noise", 100))
+    assert found["L_100"] == pytest.approx(bounds.mean().item(), abs=1e-9)
+    assert found["L_1"] < found["L_64"] < found["L_100"] + 0.2
+    assert found["images"] == 40
+    assert cli.main(["evaluate", str(tmp_path / "none")]) == 2
+
+
+def test_tensorboard_that_is_not_there_is_said(tmp_path, capsys):
+    if headless.has_tensorboard():
+        pytest.skip("TensorBoard is installed")
+    assert train(tmp_path, *SMALL, "--steps", "1", "--tensorboard", str(tmp_path / "log")) == 2
+    assert "pip install tensorboard" in capsys.readouterr().err
