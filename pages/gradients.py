@@ -2,10 +2,19 @@
 
 import streamlit as st
 
-from iwae_core.ui import code, controls, gradients, gradients_samples, lesson, predict, scenes
+from iwae_core.ui import (
+    code,
+    controls,
+    gradients,
+    gradients_fans,
+    gradients_samples,
+    lesson,
+    predict,
+    scenes,
+)
 from iwae_core.ui.url import Link
 
-PARTS = {"samples": gradients_samples}
+PARTS = {"samples": gradients_samples, "fans": gradients_fans}
 
 text = lesson.load(gradients.PAGE)
 

@@ -81,6 +81,7 @@ export function plane(pen, box, reach, { tones, title = "", xLabel = "", yLabel 
     pen.save();
     pen.font = bold ? "600 13px sans-serif" : "12px sans-serif";
     pen.textAlign = align;
+    pen.textBaseline = "alphabetic";
     pen.fillStyle = tone;
     pen.fillText(text, x, y);
     pen.restore();
@@ -134,6 +135,7 @@ export function ruler(pen, { unit, box }, tones) {
   pen.stroke();
   pen.font = "12px sans-serif";
   pen.textAlign = "right";
+  pen.textBaseline = "alphabetic";
   pen.fillText(String(+size.toPrecision(1)), right, y - 5);
   pen.restore();
 }

@@ -3,16 +3,25 @@
 import contextlib
 import io
 import re
+import time
 
 import harness
 import numpy as np
 import pytest
 
-from iwae_core.evaluation.studies import contributions
+from iwae_core.evaluation.studies import contributions, fans
 from iwae_core.evaluation.studies.contributions import ContributionsConfig
-from iwae_core.ui import gradients_samples
+from iwae_core.evaluation.studies.fans import FansConfig, FansSweep
+from iwae_core.runtime import executor
+from iwae_core.ui import gradients_fans, gradients_jobs, gradients_samples
 
 NAME = "gradients"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _workers():
+    yield
+    executor.stop_shared()
 
 
 def values(script):
@@ -81,3 +90,79 @@ def test_the_script_on_samples_prints_the_pages_numbers(config):
     for name in ("ess", "elbo", "bound"):
         assert found[name] == pytest.approx(getattr(report, name), rel=1e-8)
     assert found["max_weight"] == pytest.approx(report.weight.max(), rel=1e-8)
+
+
+def until_scene(app, name, seconds=60):
+    """Run the page again until its worker has answered."""
+    for _ in range(5 * seconds):
+        harness.assert_no_error(app)
+        with contextlib.suppress(ValueError):
+            return harness.scene(app, name)
+        time.sleep(0.2)
+        app.run()
+    raise AssertionError(f"no scene {name} within {seconds} s")
+
+
+def test_the_shipped_fans_are_those_of_single_runs():
+    shipped = gradients_jobs.shipped(FansSweep, "fans")
+    for estimator, K in [
+        ("reparameterized", 1),
+        ("doubly_reparameterized", 64),
+        ("wake_sleep", 8),
+    ]:
+        report = fans.run(FansConfig(estimator=estimator, n_samples=K))
+        e, s = shipped.estimators.index(estimator), fans.N_SAMPLES.index(K)
+        np.testing.assert_allclose(shipped.arrows[e, s], report.arrows, rtol=1e-7, atol=1e-10)
+        np.testing.assert_allclose(shipped.mean[e, s], report.mean, rtol=1e-7, atol=1e-10)
+        np.testing.assert_allclose(shipped.std[e, s], report.std, rtol=1e-7)
+        assert tuple(shipped.agreeing[e, s]) == report.agreeing
+        np.testing.assert_allclose(shipped.bound_gradient[s], report.bound_gradient, rtol=1e-7)
+        assert shipped.bound[s] == pytest.approx(report.bound, rel=1e-9)
+
+
+def test_a_mean_of_zero_agrees_with_nothing():
+    shipped = gradients_jobs.shipped(FansSweep, "fans")
+    e = shipped.estimators.index("wake_sleep")
+    assert (shipped.mean[e, 0, :2] == 0).all()
+    assert np.isnan(shipped.agreeing[e, 0, 0])
+    assert not np.isnan(shipped.agreeing[e, 1:]).any()
+
+
+def test_fans_of_another_q_come_from_a_worker():
+    app = harness.open_page(NAME, part="fans", shift=0.5, K=4, estimator="stick_the_landing")
+    meta, arrays = until_scene(app, "fans")
+    assert meta["state"] == {"estimator": "stick_the_landing", "K": 4}
+    config = FansConfig(shift=0.5, n_samples=4, estimator="stick_the_landing")
+    report = fans.run(config)
+    np.testing.assert_allclose(arrays["arrows"][1, 2], report.arrows, rtol=1e-9)
+    np.testing.assert_allclose(arrays["mean"][1, 2], report.mean, rtol=1e-9)
+
+
+def test_a_worker_that_is_not_waited_for_can_be_asked_again():
+    app = harness.open_page(NAME, part="fans", shift=0.7)
+    (cancel,) = [button for button in app.button if button.label == "Cancel"]
+    cancel.click().run()
+    harness.assert_no_error(app)
+    (again,) = [button for button in app.button if button.label == "Work it out"]
+    again.click().run()
+    until_scene(app, "fans")
+
+
+@pytest.mark.parametrize("name", gradients_fans.SCENES)
+def test_what_the_scenes_of_fans_say_is_so(name):
+    scene = dict(gradients_fans.SCENES[name].settings)
+    app = harness.open_page(NAME, part="fans", estimator=scene["estimator"], K=scene["n_samples"])
+    harness.assert_no_error(app)
+    assert gradients_fans.SCENES[name].why in [caption.value for caption in app.caption]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [FansConfig(), FansConfig(shift=-0.4, estimator="doubly_reparameterized", n_samples=32)],
+)
+def test_the_script_on_fans_prints_the_pages_numbers(config):
+    found, report = values(gradients_fans.script(config)), fans.run(config)
+    for group, name in enumerate(("encoder", "decoder")):
+        assert found[f"{name}_agreeing"] == pytest.approx(report.agreeing[group])
+        mean = report.snr[2 * group : 2 * group + 2].mean()
+        assert found[f"{name}_snr"] == pytest.approx(mean, rel=1e-8)

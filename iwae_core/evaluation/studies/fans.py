@@ -33,6 +33,8 @@ from iwae_core.names import check_known
 from iwae_core.rng import standard_normal, stream
 
 N_ARROWS = 60
+_ROUNDING = 1e-12  # of a mean over its standard deviation
+N_SAMPLES = tuple(2**power for power in range(11))  # K of a sweep
 MAX_SAMPLES = 1024  # K
 
 Array = NDArray[np.float64]
@@ -159,6 +161,67 @@ def run(config: FansConfig) -> FansReport:
         agreeing=(encoder, decoder),
         elbo=elbo,
         bound=bound,
+        log_marginal=exact_log_marginal(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FansSweep:
+    """Fans by estimator (E = 4) and K (S = 11); columns as in :class:`FansReport`.
+
+    Attributes:
+        estimators: Names.
+        arrows: ``(E, S, 60, 4)``, those of :func:`run`.
+        mean: Exact mean, ``(E, S, 4)``; what is zero but for rounding is zero.
+        std: Exact standard deviation.
+        bound_gradient: Exact gradient of L_K, ``(S, 4)``.
+        agreeing: Share of arrows within 90 degrees of their exact mean, encoder and decoder,
+            ``(E, S, 2)``; NaN where the mean is zero.
+        bound: Exact L_K, ``(S,)``, nats.
+        log_marginal: Exact log p(x), nats.
+    """
+
+    estimators: tuple[str, ...]
+    arrows: Array
+    mean: Array
+    std: Array
+    bound_gradient: Array
+    agreeing: Array
+    bound: Array
+    log_marginal: float
+
+
+def sweep(shift: float, scale: float, seed: int) -> FansSweep:
+    """The fans of every estimator at every K of ``N_SAMPLES``: a second or two.
+
+    Args:
+        shift: As in :class:`FansConfig`, like the others.
+        scale: Of q, over the posterior's.
+        seed: Of the noise, which the estimators share.
+    """
+    point = Point(shift, scale)
+    shape = (len(ESTIMATORS), len(N_SAMPLES))
+    arrows, agreeing = np.empty((*shape, N_ARROWS, 4)), np.full((*shape, 2), np.nan)
+    mean, std = np.empty((*shape, 4)), np.empty((*shape, 4))
+    for s, K in enumerate(N_SAMPLES):
+        eps = standard_normal((K, N_ARROWS, 2), stream(seed, "fan", K), torch.float64)
+        for e, name in enumerate(ESTIMATORS):
+            arrows[e, s] = gradients(point, name, eps)[0].numpy()
+    for e, name in enumerate(ESTIMATORS):
+        mean[e], std[e] = exact_moments(point, name, N_SAMPLES)
+    mean[np.abs(mean) < _ROUNDING * std] = 0.0
+    for group, part in enumerate((ENCODER, DECODER)):
+        along = np.einsum("esri,esi->esr", arrows[..., part], mean[..., part])
+        known = np.any(mean[..., part] != 0, axis=-1)
+        agreeing[known, group] = (along[known] > 0).mean(axis=-1)
+    return FansSweep(
+        estimators=tuple(ESTIMATORS),
+        arrows=arrows,
+        mean=mean,
+        std=std,
+        bound_gradient=exact_moments(point, "reparameterized", N_SAMPLES)[0],
+        agreeing=agreeing,
+        bound=point_law(point).bound(N_SAMPLES).numpy(),
         log_marginal=exact_log_marginal(),
     )
 
