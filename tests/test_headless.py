@@ -33,9 +33,8 @@ def curve(folder):
 
 
 def assert_same_curve(one, other):
-    """Equal rows; the mean ESS, which nothing depends on, to a float32's last digits."""
-    np.testing.assert_array_equal(curve(one)[:, [0, 1, 3]], curve(other)[:, [0, 1, 3]])
-    np.testing.assert_allclose(curve(one)[:, 2], curve(other)[:, 2], rtol=1e-6)
+    """Equal rows; recorded means, on which nothing depends, to a float32's last digits."""
+    np.testing.assert_allclose(curve(one), curve(other), rtol=1e-6)
 
 
 def test_a_run_in_two_sittings_is_the_run_in_one(tmp_path, capsys):
