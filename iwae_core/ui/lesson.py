@@ -1,13 +1,14 @@
 r"""The long prose of a lesson: a Markdown file whose parts a page places where it wants them.
 
 A file below ``assets/lessons`` starts with ``# Title`` and continues with parts, each below a line
-``<!-- part: name -->``. A part is Markdown with three additions:
+``<!-- part: name -->``. A part is Markdown with four additions:
 
 - ``{{ess:.1f}}`` takes a live number, formatted as by ``str.format``; negative numbers get a true
   minus sign. Double braces, so that LaTeX keeps its single ones.
 - ``:target[...]``, ``:proposal[...]`` and so on for each role of ``view.theme`` wear its color,
   ``:target[$p(z)$]`` included.
 - ``\role{target}{p(z)}`` does the same inside a formula.
+- ``:term[text](effective-sample-size)`` links the text to an entry of the glossary, by its anchor.
 """
 
 import re
@@ -17,12 +18,15 @@ from functools import cache
 
 import streamlit as st
 
+from iwae_core.evaluation.studies import glossary
 from iwae_core.places import ASSETS
 from iwae_core.view import theme
 
 _PART = re.compile(r"^<!-- part: ([a-z0-9_]+) -->[ \t]*$", re.MULTILINE)
 _NUMBER = re.compile(r"\{\{([A-Za-z][A-Za-z0-9_]*)(?::([^{}]*))?\}\}")
 _FORMULA_ROLE = re.compile(r"\\role\{([a-z]+)\}")
+# The text may hold one pair of brackets, such as a role's.
+_TERM = re.compile(r":term\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]*)\)")
 _PROSE_ROLE = re.compile(r"(?<![\w:]):([a-z]+)\[")
 
 Live = float | int | str
@@ -57,7 +61,7 @@ class Text:
                 f"{', '.join(self.parts) or '(none)'}"
             )
         text = _fill(self.parts[part], numbers, f"part {part!r} of lesson {self.name!r}")
-        return _color(text, mode)
+        return _color(_TERM.sub(_to_glossary, text), mode)
 
 
 def load(name: str) -> Text:
@@ -114,6 +118,11 @@ def _fill(text: str, numbers: Mapping[str, Live], where: str) -> str:
         return filled.replace("-", "\N{MINUS SIGN}")
 
     return _NUMBER.sub(one, text)
+
+
+def _to_glossary(match: re.Match[str]) -> str:
+    # A relative address, as all pages lie side by side; Streamlit opens it beside the lesson.
+    return f"[{match[1]}](glossary?term={glossary.term(match[2]).anchor})"
 
 
 def _color(text: str, mode: str) -> str:

@@ -57,7 +57,21 @@ _PLANNED = (
         icon=":material/stacked_line_chart:",
     ),
     Lesson(name="gradients", title="Gradients", section="The bound", icon=":material/explore:"),
+    Lesson(
+        name="posterior_used",
+        title="The posterior you really use",
+        section="The bound",
+        icon=":material/blur_on:",
+    ),
     Lesson(name="train", title="Train", section="Training", icon=":material/play_circle:"),
+    Lesson(name="claims", title="Claims, tested", section="Reference", icon=":material/gavel:"),
+    Lesson(
+        name="side_by_side",
+        title="Side by side in code",
+        section="Reference",
+        icon=":material/compare_arrows:",
+    ),
+    Lesson(name="glossary", title="Glossary", section="Reference", icon=":material/book_2:"),
 )
 
 # A lesson is shown once its page is written.
