@@ -88,11 +88,12 @@ class Visitor:
         assert not self.complaints, self.complaints
 
     def wait_for_charts(self):
-        """Wait until every chart on the page is painted, and say how many there are."""
+        """Wait until every chart and scene on the page is painted, and say how many there are."""
+        drawn = ".lab-chart, .lab-scene, .lab-train"
         self.page.wait_for_function(
-            "[...document.querySelectorAll('.lab-chart')].every((c) => c.dataset.painted)"
+            f"[...document.querySelectorAll('{drawn}')].every((c) => c.dataset.painted)"
         )
-        return self.page.locator(".lab-chart").count()
+        return self.page.locator(drawn).count()
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ def test_a_page_loads_without_a_complaint(visit, name, scheme):
     visitor = visit(color_scheme=scheme)
     page = visitor.open(name)
     visitor.wait_for_charts()
-    for chart in page.locator(".lab-chart").all():
-        assert chart.get_attribute("data-theme") == scheme
-        assert chart.get_attribute("aria-label")
+    for drawn in page.locator(".lab-chart, .lab-scene").all():
+        assert drawn.get_attribute("data-theme") == scheme
+    for named in page.locator(".lab-chart, .lab-scene canvas").all():
+        assert named.get_attribute("aria-label")
 
 
 @pytest.mark.parametrize("name", NAMES)
