@@ -127,7 +127,7 @@ function drawWeights(pen, { weights: box, main }, state, numbers, model, tones, 
     note(pen, `no weight exceeds ${model.report[state.weights].largest_text}`, main.right - 42, y - 5, { color: tones.text, align: "right" });
   } else if (fresh) {
     const text = bound ? `no weight exceeds ${model.report[state.weights].largest_text}, far above` : "no bound: a weight can be as large as it likes";
-    note(pen, text, main.right - 4, box.top + 32, { color: tones.text, align: "right" });
+    note(pen, text, main.right - 44, box.top + 32, { color: tones.text, align: "right" });
   }
   pen.strokeStyle = tones.muted;
   segment(pen, main.left, bottom, main.right, bottom);

@@ -26,7 +26,7 @@ N_SAMPLES = IntField(
     name="mix_K",
     default=_START.n_samples,
     low=two_proposals.MIN_SAMPLES,
-    high=two_proposals.MAX_SAMPLES,
+    high=500,  # more would keep the reader waiting
 )
 WEIGHTS = ChoiceField(name="weights", default="single", choices=two_proposals.WEIGHTINGS)
 THEN = ChoiceField(name="then", default="raw", choices=two_proposals.TREATMENTS)

@@ -15,10 +15,12 @@ from iwae_core.ui.fields import Field, FloatField, IntField
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, percent
 
+MAX_SAMPLES = 2000  # more would keep the reader waiting
+
 _START = RareConfig()
 THRESHOLD = FloatField(name="a", default=_START.threshold, low=0.0, high=8.0)
 SHIFT = FloatField(name="shift", default=_START.shift, low=0.0, high=10.0)
-N_SAMPLES = IntField(name="rare_K", default=_START.n_samples, low=10, high=rare.MAX_SAMPLES)
+N_SAMPLES = IntField(name="rare_K", default=_START.n_samples, low=10, high=MAX_SAMPLES)
 
 FIELDS: tuple[Field[Any], ...] = (THRESHOLD, SHIFT, N_SAMPLES)
 SCENES = rare.SCENES

@@ -85,7 +85,7 @@ def test_two_proposals_print_the_numbers_of_the_core_in_random_states(visit):
             target=target, integrand=f, loc=round(draws.uniform(-3, 3), 2),
             scale=round(draws.uniform(0.4, 3), 2), loc2=round(draws.uniform(-3, 3), 2),
             scale2=round(draws.uniform(0.4, 3), 2), share=float(draws.choice([0.1, 0.35, 0.8])),
-            n_samples=int(draws.choice([60, 300, 1000])), seed=int(draws.integers(99)),
+            n_samples=int(draws.choice([60, 300, 500])), seed=int(draws.integers(99)),
         )  # fmt: skip
         kind = two_proposals.WEIGHTINGS[i % 2]
         then = two_proposals.TREATMENTS[i % 3]
@@ -120,7 +120,7 @@ def test_the_rare_event_prints_the_numbers_of_the_core_in_random_states(visit):
     page = visit().open(NAME)
     for _ in range(N_STATES):
         a, shift = round(draws.uniform(0, 8), 2), round(draws.uniform(0, 10), 2)
-        K, seed = int(draws.choice([10, 300, 3000])), int(draws.integers(99))
+        K, seed = int(draws.choice([10, 300, 2000])), int(draws.integers(99))
         go(page, part="rare", a=a, shift=shift, rare_K=K, seed=seed)
         config = RareConfig(threshold=a, shift=shift, n_samples=K, seed=seed)
         report, shown = rare.run(config), hands.cards(page)

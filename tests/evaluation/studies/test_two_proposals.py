@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy import integrate, stats
 
 from iwae_core.evaluation.studies.two_proposals import (
@@ -12,6 +13,7 @@ from iwae_core.evaluation.studies.two_proposals import (
     noise,
     run,
 )
+from iwae_core.sampling import psis, weights
 
 
 def density(z):
@@ -86,6 +88,8 @@ def test_the_scenes_are_what_they_say():
     assert each.single.largest > 1e6
     safe = scene("defensive")
     assert abs(safe.balance.value["raw"].mean() - 0.5) < 5 * safe.balance.true_std / math.sqrt(200)
+    smoothed = safe.balance.rmse["smoothed"]  # which the prose says does harm here
+    assert smoothed.value - 5 * smoothed.std_error > safe.balance.rmse["raw"].value
     useless, alone = (
         scene("useless"),
         run(TwoProposalsConfig(loc=0.5, scale=3.0, loc2=0.5, scale2=3.0)),
@@ -97,6 +101,9 @@ def test_the_scenes_are_what_they_say():
     for treatment in ("raw", "smoothed", "resampled"):
         assert np.nanmax(missed.balance.value[treatment]) < 0
     assert missed.balance.largest > 1e6
+    log_w = torch.from_numpy(missed.balance.log_w)
+    assert psis.k_hat(log_w) < 0.5
+    assert weights.ess(log_w) > 0.8 * 200
 
 
 def test_a_target_that_no_draw_hits_is_data_and_not_a_fault():
