@@ -38,16 +38,16 @@ function compute(state, model) {
 const glide = (state) => Math.log2(state.box);
 const mix = (one, other, part) => one + part * (other - one);
 const narrow = (width) => width < 620;
-const height = (width) => (narrow(width) ? 680 : 430);
+const height = (width) => (narrow(width) ? 540 : 430);
 
 function layout({ pen, width, height: tall }, state, numbers, model) {
   const split = narrow(width);
   const strip = { top: 26, height: split ? 30 : 44 };
   const under = strip.top + strip.height + 8;
   const wide = split ? width : Math.round(width * 0.6);
-  const row = { pen, left: 0, top: under, width: wide, height: (split ? 400 : tall) - under };
+  const row = { pen, left: 0, top: under, width: wide, height: (split ? 320 : tall) - under };
   const climb = split
-    ? { pen, left: 0, top: 410, width: width - 12, height: tall - 410 }
+    ? { pen, left: 0, top: 326, width: width - 12, height: tall - 326 }
     : { pen, left: wide + 16, top: 0, width: width - wide - 28, height: tall };
   const { truth, needles, low, high, expected } = model;
   const seen = [truth, ...needles, ...expected, ...high, Math.max(low[0], Math.min(...needles) - 1.5)];

@@ -1,0 +1,183 @@
+"""The bound under the hand: coins, the log's lens, the sandwich, three ways; numbers held."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import hands
+import numpy as np
+import pytest
+
+from iwae_core.evaluation.studies import coins, elbo_ways, microscope, tightness
+from iwae_core.evaluation.studies.coins import CoinsConfig
+from iwae_core.evaluation.studies.elbo_ways import MAX_DRAWS, ElboWaysConfig
+from iwae_core.evaluation.studies.microscope import MicroscopeConfig
+from iwae_core.evaluation.studies.tightness import TightnessConfig
+from iwae_core.view.numbers import digits, fixed, percent
+
+NAME = "elbo_to_iwae"
+
+
+def query(page):
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def go(page, asked):
+    page.goto(page.url.split("?")[0] + asked)
+    hands.ready(page)
+    return hands.cards(page)
+
+
+def zero(nats):
+    return nats if abs(nats) > 1e-9 else 0.0
+
+
+def assert_coins(shown, config, K):
+    report, at = coins.run(config), coins.N_SAMPLES.index(K)
+    assert shown["Needle (nats)"].value == fixed(report.needle[at], 3)
+    gap = zero(report.log_marginal - report.needle[at])
+    side = "Above" if gap < 0 else "Below"
+    assert shown[f"{side} log p(x) (nats)"].value == digits(abs(gap))
+    assert shown["Average needle"].value == fixed(report.expected[at], 3)
+    assert shown["Rows that pass log p(x)"].value == percent(report.share_above[at])
+
+
+def test_random_states_print_the_numbers_of_the_core(visit):
+    draws = np.random.default_rng(5)
+    page = visit().open(NAME)
+    for _ in range(4):
+        q = {"shift": round(draws.uniform(-2, 2), 2), "scale": round(draws.uniform(0.6, 2), 2)}
+        seed, K = int(draws.integers(99)), int(draws.choice([1, 2, 8, 64]))
+        asked = f"shift={q['shift']}&scale={q['scale']}&seed={seed}"
+        assert_coins(go(page, f"?{asked}&box={K}"), CoinsConfig(seed=seed, **q), K)
+
+        shown = go(page, f"?part=curve&{asked}&K={K}")
+        at = tightness.runs_at(TightnessConfig(seed=seed, **q), K)
+        assert shown["Bound (nats)"].value == fixed(at.bound, 3)
+        assert shown["Gap (nats)"] == (digits(at.gap), f"ELBO: {digits(at.gap_at_one)}")
+        assert shown["Above log p(x)"].value == percent(at.share_above)
+        limit = tightness.relative_variance(tightness.make_q(**q, correlated=True)) / 2
+        told = f"tends to {digits(limit)}" if np.isfinite(limit) else "no finite limit"
+        assert shown["Gap times K"].note == told
+
+        shown = go(
+            page, f"?part=three_ways&{asked}&draws={100 * K}".replace("draws=6400", "draws=4096")
+        )
+        n = min(100 * K, MAX_DRAWS)
+        report = elbo_ways.run(ElboWaysConfig(seed=seed, n_draws=MAX_DRAWS, **q))
+        for way in report.ways:
+            assert shown[way.title].value == fixed(way.draws[:n].mean(), 3)
+            error = way.draws[:n].std(ddof=1) / n**0.5
+            assert shown[way.title].note.startswith(f"± {digits(error, 2)};")
+
+        law = str(draws.choice(microscope.LAWS))
+        sigma = round(draws.uniform(0.1, 0.9), 2)
+        shown = go(page, f"?part=jensen&law={law}&sigma={sigma}&mean_of={K}&seed={seed}")
+        lens = microscope.run(MicroscopeConfig(law=law, sigma=sigma, n_samples=K, seed=seed))
+        assert shown["Gap (nats)"].value == digits(lens.gap)
+        assert shown["Approximation"].value == digits(lens.approximate_gap)
+        assert shown["Runs above log p(x)"].value == percent(lens.share_above)
+
+
+def test_the_needle_is_dragged_and_new_coins_come(visit):
+    page = visit().open(NAME)
+    go(page, "")
+    box = page.locator(".lab-stage canvas").bounding_box()
+    hands.knob(page, "box").scroll_into_view_if_needed()
+    hands.drag(page, "box", box["width"] * 0.5)
+    K = int(query(page)["box"])
+    assert K in (4, 8, 16)
+    assert_coins(hands.cards(page), CoinsConfig(), K)
+    with hands.answered(page):
+        page.get_by_role("button", name="New coins").click()
+    assert query(page)["seed"] == "2"
+    assert_coins(hands.cards(page), CoinsConfig(seed=2), K)
+    with hands.answered(page):
+        page.get_by_role("button", name=f"Merge pairs: K = {2 * K}").click()
+    assert_coins(hands.cards(page), CoinsConfig(seed=2), 2 * K)
+
+
+def test_the_merge_is_animated_unless_motion_is_reduced(visit):
+    paints = {}
+    for motion in ("no-preference", "reduce"):
+        page = visit(reduced_motion=motion).open(NAME)
+        hands.ready(page)
+        canvas = page.locator(".lab-stage canvas")
+        page.wait_for_timeout(700)
+        before = canvas.evaluate("c => c.drawn")
+        hands.press(page, "box", "ArrowRight")
+        page.wait_for_timeout(700)
+        paints[motion] = canvas.evaluate("c => c.drawn") - before
+    assert paints["reduce"] < 6 < paints["no-preference"]
+
+
+def test_a_keyboard_alone_moves_every_handle(visit):
+    page = visit().open(NAME)
+    hands.press(page, "box", "ArrowRight", "ArrowRight", "ArrowRight")
+    assert query(page)["box"] == "8"
+    assert_coins(hands.cards(page), CoinsConfig(), 8)
+    go(page, "?part=jensen")
+    hands.press(page, "sigma", "Shift+ArrowRight")
+    hands.press(page, "K", "ArrowUp", "ArrowUp")
+    assert (query(page)["sigma"], query(page)["mean_of"]) == ("1.5", "4")
+    go(page, "?part=curve")
+    hands.press(page, "center", "Shift+ArrowLeft")
+    hands.press(page, "width", "ArrowUp", "ArrowUp")
+    hands.press(page, "K", "ArrowRight")
+    found = query(page)
+    assert (found["shift"], found["scale"], found["K"]) == ("1", "1.1", "24")
+    go(page, "?part=three_ways")
+    hands.press(page, "draws", "ArrowRight")
+    assert query(page)["draws"] == "384"
+    with hands.answered(page):
+        page.keyboard.press("Control+z")
+    assert "draws" not in query(page)
+
+
+def test_q_is_dragged_with_its_elbo_at_once_and_its_bound_on_release(visit):
+    page = visit().open(NAME, "?part=curve")
+    hands.ready(page)
+    hands.knob(page, "center").scroll_into_view_if_needed()
+    box = hands.knob(page, "center").bounding_box()
+    page.mouse.move(box["x"] + 22, box["y"] + 22)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 8, box["y"] - 3)
+    page.locator(".lab-scene[data-fresh=false]").wait_for()
+    shown = hands.cards(page)
+    assert shown["Bound (nats)"].value == "…"
+    page.mouse.up()
+    page.wait_for_url(re.compile("shift="))
+    hands.ready(page)
+    shift = float(query(page)["shift"])
+    assert shown["Gap (nats)"].note == f"ELBO: {digits(shift**2 / 2)}"
+    with hands.answered(page):
+        page.get_by_role("button", name="q correlated").click()
+    assert hands.cards(page)["Gap times K"].note == "no finite limit"
+
+
+def test_layers_are_worked_out_by_workers_with_progress_and_may_be_stopped(visit):
+    page = visit().open(NAME, "?part=curve&shift=0.45")
+    hands.ready(page)
+    work = page.get_by_role("button", name="Work out the layers for this q")
+    progress = page.get_by_text(re.compile(r"Layers: \d+ %")).first
+    work.click()
+    progress.wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    work.wait_for()
+    work.click()
+    progress.wait_for()
+    progress.wait_for(state="hidden", timeout=120_000)
+    hands.ready(page)
+    assert not work.is_visible()
+
+
+@pytest.mark.parametrize("part", ["coins", "jensen", "curve", "three_ways"])
+def test_a_part_fits_a_phone_in_the_dark(visit, part):
+    phone = {"width": 390, "height": 844}
+    page = visit(viewport=phone, has_touch=True, color_scheme="dark").open(NAME, f"?part={part}")
+    hands.ready(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for knob in page.locator(".lab-knob").all():
+        box = knob.bounding_box()
+        assert (box["width"], box["height"]) == (44, 44)
+        assert -4 <= box["x"] <= 350
+        assert knob.get_attribute("aria-label")
