@@ -8,13 +8,14 @@ from iwae_core.ui import (
     gradients,
     gradients_fans,
     gradients_samples,
+    gradients_snr,
     lesson,
     predict,
     scenes,
 )
 from iwae_core.ui.url import Link
 
-PARTS = {"samples": gradients_samples, "fans": gradients_fans}
+PARTS = {"samples": gradients_samples, "fans": gradients_fans, "snr": gradients_snr}
 
 text = lesson.load(gradients.PAGE)
 
@@ -22,7 +23,7 @@ text = lesson.load(gradients.PAGE)
 @st.fragment
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
-    fields = (field for part in PARTS.values() for field in part.FIELDS)
+    fields = dict.fromkeys(field for part in PARTS.values() for field in part.FIELDS)
     link = Link(gradients.PAGE, *gradients.FIELDS, *fields)
     name = controls.choice(link, gradients.PART, "Part", names=gradients.PARTS)
     part = PARTS[name]
@@ -30,7 +31,7 @@ def explore() -> None:
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
         scene = scenes.choose(link, part.SETTINGS, part.SCENES)
-        if scene:
+        if scene and not (name == "snr" and link.value(part.ANSWER) == predict.OPEN):
             st.caption(scene.why)
         part.main_controls(link)
         controls.seed(link, gradients.SEED, reset=lambda: link.set(gradients.PART, name))

@@ -9,11 +9,12 @@ import harness
 import numpy as np
 import pytest
 
-from iwae_core.evaluation.studies import contributions, fans
+from iwae_core.evaluation.studies import contributions, fans, snr
 from iwae_core.evaluation.studies.contributions import ContributionsConfig
 from iwae_core.evaluation.studies.fans import FansConfig, FansSweep
+from iwae_core.evaluation.studies.snr import SnrConfig, SnrReport
 from iwae_core.runtime import executor
-from iwae_core.ui import gradients_fans, gradients_jobs, gradients_samples
+from iwae_core.ui import gradients_fans, gradients_jobs, gradients_samples, gradients_snr
 
 NAME = "gradients"
 
@@ -166,3 +167,51 @@ def test_the_script_on_fans_prints_the_pages_numbers(config):
         assert found[f"{name}_agreeing"] == pytest.approx(report.agreeing[group])
         mean = report.snr[2 * group : 2 * group + 2].mean()
         assert found[f"{name}_snr"] == pytest.approx(mean, rel=1e-8)
+
+
+def test_nothing_of_the_curves_is_on_the_page_before_a_prediction():
+    app = harness.open_page(NAME, part="snr", guess=0.25)
+    harness.assert_no_error(app)
+    meta, arrays = harness.scene(app, "snr")
+    assert arrays == {}
+    assert not meta["answered"]
+    assert meta["start"] == pytest.approx(snr.run(SnrConfig()).snr[0, 0, 0], rel=1e-9)
+    assert not any(scene.why in [c.value for c in app.caption] for scene in snr.SCENES.values())
+    harness.predict(app, "falls")
+    harness.assert_no_error(app)
+    meta, arrays = harness.scene(app, "snr")
+    assert meta["answered"]
+    assert app.query_params["answer_snr"] == "falls"
+    assert any("doubly reparameterized one has the same mean" in text for text in shown(app))
+
+
+@pytest.mark.parametrize("name", snr.SCENES)
+def test_the_shipped_curves_are_those_of_the_study(name):
+    shipped = gradients_jobs.shipped(SnrReport, f"snr_{name}")
+    fresh = snr.run(SnrConfig(**dict(snr.SCENES[name].settings)))
+    real = fresh.snr > 1e-9
+    np.testing.assert_array_equal(shipped.snr > 1e-9, real)
+    np.testing.assert_allclose(shipped.snr[real], fresh.snr[real], rtol=1e-6)
+    np.testing.assert_allclose(shipped.snr_hat, fresh.snr_hat, rtol=1e-5)
+    np.testing.assert_allclose(shipped.slope, fresh.slope, rtol=1e-5)
+
+
+def test_a_q_in_its_place_is_moved_with_a_word():
+    app = harness.open_page(NAME, part="snr", shift=-0.02, answer_snr="stays")
+    assert any("no signal" in info.value for info in app.info)
+    _, arrays = until_scene(app, "snr")
+    fresh = snr.run(SnrConfig(shift=-0.1))
+    np.testing.assert_allclose(arrays["snr"][0], fresh.snr[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("estimator", "K"), [("reparameterized", 64), ("wake_sleep", 4096)])
+def test_the_script_on_signal_to_noise_prints_the_pages_numbers(estimator, K):
+    found = values(gradients_snr.script(SnrConfig(), estimator, K))
+    report = snr.run(SnrConfig())
+    e, s = report.estimators.index(estimator), snr.N_SAMPLES.index(K)
+    for group, name in enumerate(("encoder", "decoder")):
+        assert found[f"{name}_snr"] == pytest.approx(report.snr[e, s, group], rel=1e-7)
+        assert found[f"{name}_slope"] == pytest.approx(report.slope[e, group], rel=1e-6)
+        if K <= snr.MAX_REPEATED:
+            measured = found[f"{name}_measured"]
+            assert measured == pytest.approx(report.snr_hat[e, s, group], rel=1e-6)

@@ -5,8 +5,9 @@ noise of order 1 / sqrt(K): its ratio falls like K^-1/2, while the decoder's ris
 (Rainforth et al., 2018). Leaving q's score out, or reparameterizing it a second time, turns the
 encoder's slope to +1/2 (Roeder et al., 2017; Tucker et al., 2019); so does wake-sleep.
 
-Ratios from repeats, as one would measure them on a network, stand beside the exact ones. Noise
-alone has a mean that is not zero, so they never fall below ``floor``, about sqrt(2 / (pi R)).
+Ratios from repeats, as one would measure them on a network, stand beside the exact ones. The
+mean of R draws of pure noise is not zero, so where the signal is lost they scatter around
+``floor``, about sqrt(2 / (pi R)).
 """
 
 import math
@@ -90,7 +91,7 @@ class SnrReport:
         snr_hat: From N_REPEATS repeats, ``(E, S, 2)``; NaN above MAX_REPEATED samples.
         slope: Of log snr against log K over the last four K, ``(E, 2)``.
         theory: The slope for K to infinity, ``(E, 2)``.
-        floor: What ``snr_hat`` shows where there is no signal at all.
+        floor: What ``snr_hat`` shows on average where there is no signal at all.
         n_repeats: R.
     """
 
