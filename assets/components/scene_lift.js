@@ -6,7 +6,8 @@ import { narrow } from "./pair.js";
 import { axes, extent, line, note, readable, segment } from "./plot.js";
 
 const WAYS = { log_sum_exp: "Log-sum-exp", float64: "Plain products, float64", float32: "Plain products, float32" };
-const LOST = "0 / 0";
+const LOST = "0 / 0"; // every weight is zero
+const BROKEN = "x / 0"; // some are not, but their mean or their squares are
 
 export default { decode, compute, height, layout, draw, handles, drag, nudge, formula, cards, buttons, press, says, table };
 
@@ -101,8 +102,9 @@ function drawShares(pen, box, { state, numbers, model, tones }) {
   if (lost) {
     const middle = (scale.box.left + scale.box.right) / 2;
     const say = (text, y, bold) => note(pen, text, middle, scale.toY(y), { color: bold ? tones.text : tones.muted, align: "center", bold });
-    say("Every weight is zero to the computer:", 0.6, false);
-    say("no shares, 0 / 0", 0.42, true);
+    const all = numbers.zeros === 1;
+    say(all ? "Every weight is zero to the computer:" : "Their mean is zero to the computer:", 0.6, false);
+    say(`no shares, ${all ? LOST : BROKEN}`, 0.42, true);
     return;
   }
   pen.fillStyle = tones.weights;
@@ -172,7 +174,7 @@ function press(name, { state }) {
 
 function formula({ state, numbers, model }) {
   return [
-    { symbol: "ESS / K", value: ratio(numbers.ess / model.K), term: "measured", role: "weights" },
+    { symbol: "ESS / K", value: quotient(numbers.ess / model.K, percent), term: "measured", role: "weights" },
     { symbol: "→" },
     { symbol: "exp( − d · log E<sub>q</sub>[w<sub>1</sub>²] )", value: shareOf(numbers.logPredicted), term: "predicted" },
     { symbol: "," },
@@ -187,19 +189,20 @@ function formula({ state, numbers, model }) {
 
 // A share that floats can barely hold stays a power of e.
 const shareOf = (log) => (log < -23 && log > -Infinity ? `exp(${digits(log)})` : percent(Math.exp(log)));
-const ratio = (share) => (Number.isFinite(share) ? percent(share) : LOST);
+const quotient = (value, write) => (Number.isNaN(value) ? LOST : Number.isFinite(value) ? write(value) : BROKEN);
 
 function cards({ state, numbers, model }) {
   const plain = state.way !== "log_sum_exp";
+  const largest = numbers.lost ? (numbers.zeros === 1 ? LOST : BROKEN) : percent(numbers.top[0]);
   const mean = plain ? digits(Math.exp(numbers.logMean)) : `exp(${digits(numbers.logMean)})`;
   return [
     { label: "Dimensions", value: String(state.d), note: model.ends_text },
     {
-      label: "ESS", value: Number.isFinite(numbers.ess) ? digits(numbers.ess) : LOST,
+      label: "ESS", value: quotient(numbers.ess, (ess) => digits(ess)),
       note: `predicted share ${shareOf(numbers.logPredicted)}`,
       help: "The prediction holds for many draws. Measured ESS cannot fall below one, and does not know the weights it never met.",
     },
-    { label: "Heaviest draw", value: numbers.lost ? LOST : percent(numbers.top[0]), note: `equal share ${percent(1 / model.K)}` },
+    { label: "Heaviest draw", value: largest, note: `equal share ${percent(1 / model.K)}` },
     { label: "Mean weight", value: mean, note: "exact 1" },
     { label: "Its logarithm", value: digits(numbers.logMean), note: "exact 0 nats" },
     {

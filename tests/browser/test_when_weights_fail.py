@@ -62,11 +62,15 @@ def assert_lift(shown, config, d, way):
     log_mean = (plain or report).log_mean[d - 1]
     ess = plain.ess[d - 1] if plain else report.ess_each[d - 1]
     assert shown["Dimensions"].value == str(d)
-    assert shown["ESS"].value == (digits(ess) if math.isfinite(ess) else "0 / 0")
+    assert shown["ESS"].value == (
+        digits(ess) if math.isfinite(ess) else "0 / 0" if math.isnan(ess) else "x / 0"
+    )
     assert shown["Its logarithm"].value == digits(log_mean)
     heaviest = percent(report.top_each[d - 1, 0])
-    assert shown["Heaviest draw"].value == ("0 / 0" if log_mean == -math.inf else heaviest)
     zeros = plain.zeros[d - 1] if plain else 0.0
+    if log_mean == -math.inf:
+        heaviest = "0 / 0" if zeros == 1 else "x / 0"
+    assert shown["Heaviest draw"].value == heaviest
     assert shown["Weights equal to 0"].value == percent(zeros)
     mean = digits(math.exp(log_mean)) if plain else f"exp({digits(log_mean)})"
     assert shown["Mean weight"].value == mean
@@ -216,6 +220,11 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
     page.get_by_text(f"{MINUS}∞", exact=True).first.wait_for()
     hands.ready(page)
     assert_lift(hands.cards(page), lift.LiftConfig(shift=2, ratio=1), 100, "float32")
+    # Between, some weights are left, but not their mean.
+    hands.press(page, "d", "Shift+ArrowLeft", "Shift+ArrowLeft", "ArrowLeft")
+    assert hands.cards(page)["Heaviest draw"].value == "x / 0"
+    assert_lift(hands.cards(page), lift.LiftConfig(shift=2, ratio=1), 79, "float32")
+    hands.press(page, "d", "Shift+ArrowRight", "Shift+ArrowRight", "ArrowRight")
     with hands.answered(page):
         enter("Log-sum-exp", exact=True)
     assert_lift(hands.cards(page), lift.LiftConfig(shift=2, ratio=1), 100, "log_sum_exp")
