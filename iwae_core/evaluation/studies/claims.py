@@ -68,6 +68,7 @@ CLAIMS = (
         source="Chatterjee and Diaconis (2018), The sample size required in importance sampling, "
         "Annals of Applied Probability 28(2)",
         page="when_weights_fail",
+        query=(("part", "lift"), ("d", "100")),
     ),
     Claim(
         name="no_weights_in_the_vae",
@@ -79,7 +80,7 @@ CLAIMS = (
         source="Kingma and Welling (2014), arXiv:1312.6114, section 2.3; Burda et al. (2016), "
         "arXiv:1509.00519, section 3",
         page="gradients",
-        query=(("n_samples", "1"),),
+        query=(("samples", "1"),),
     ),
     Claim(
         name="inside_the_log",
@@ -90,7 +91,7 @@ CLAIMS = (
         "place, is larger by up to log K.",
         source="Burda et al. (2016), arXiv:1509.00519, equation 8",
         page="elbo_to_iwae",
-        query=(("K", "64"),),
+        query=(("box", "64"),),
     ),
     Claim(
         name="one_is_the_elbo",
@@ -101,7 +102,7 @@ CLAIMS = (
         source="Burda et al. (2016), arXiv:1509.00519, section 3; Roeder et al. (2017), "
         "arXiv:1703.09194",
         page="elbo_to_iwae",
-        query=(("K", "1"),),
+        query=(("part", "three_ways"),),
     ),
     Claim(
         name="tightens",
@@ -114,7 +115,7 @@ CLAIMS = (
         source="Burda et al. (2016), arXiv:1509.00519, theorem 1; Domke and Sheldon (2018), "
         "arXiv:1808.09034",
         page="elbo_to_iwae",
-        query=(("K", "64"),),
+        query=(("part", "curve"), ("K", "64")),
     ),
     Claim(
         name="elbo_below",
@@ -125,7 +126,7 @@ CLAIMS = (
         source="Jordan et al. (1999), Machine Learning 37; Kingma and Welling (2014), "
         "arXiv:1312.6114, equation 1",
         page="elbo_to_iwae",
-        query=(("K", "1"), ("shift", "0")),
+        query=(("part", "curve"), ("K", "1"), ("shift", "0")),
     ),
     Claim(
         name="posterior_better",
@@ -136,7 +137,7 @@ CLAIMS = (
         "fit: whoever takes the plain encoder for inference gets less.",
         source="Cremer, Morris and Duvenaud (2017), arXiv:1704.02916",
         page="posterior_used",
-        query=(("target", "banana"), ("n_samples", "10")),
+        query=(("part", "trained"), ("trained_K", "10")),
     ),
     Claim(
         name="encoder_gradient",
@@ -148,7 +149,7 @@ CLAIMS = (
         source="Rainforth et al. (2018), Tighter variational bounds are not necessarily better, "
         "arXiv:1802.04537; Tucker et al. (2019), arXiv:1810.04152",
         page="gradients",
-        query=(("estimator", "reparameterized"), ("n_samples", "256")),
+        query=(("part", "snr"),),
     ),
     Claim(
         name="richer_latents",
@@ -234,3 +235,8 @@ def claim(name: str) -> Claim:
 def evidence(entry: Claim) -> tuple[Finding, ...]:
     """The numbers behind a claim: computed, or read from the benchmark's file."""
     return EVIDENCE[entry.name]()
+
+
+def measure(name: str) -> tuple[Finding, ...]:
+    """The numbers behind the claim of that name; what a worker process is asked for."""
+    return evidence(claim(name))

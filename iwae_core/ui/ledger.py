@@ -1,0 +1,208 @@
+"""The ledger of claims on a page: filter, verdicts, and the numbers of those that are opened."""
+
+import math
+import re
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from html import escape
+
+import streamlit as st
+
+from iwae_core.evaluation.studies.claims import (
+    CLAIMS,
+    CONDITION,
+    HOLDS,
+    NOT_IN_GENERAL,
+    Claim,
+    claim,
+    measure,
+)
+from iwae_core.evaluation.studies.evidence import FROM_TRAINING, SLOW, Finding, training_account
+from iwae_core.runtime import executor
+from iwae_core.ui import code, terms
+from iwae_core.ui.fields import ChoiceField
+from iwae_core.ui.url import Link
+from iwae_core.view.numbers import MINUS, digits, fixed
+
+PAGE = "claims"
+NONE, ALL = "none", "all"
+FILTERS = {"holds": HOLDS, "condition": CONDITION, "not": NOT_IN_GENERAL}
+ICONS = {
+    HOLDS: ":material/check_circle:",
+    CONDITION: ":material/rule:",
+    NOT_IN_GENERAL: ":material/cancel:",
+}
+CLAIM = ChoiceField(name="claim", default=NONE, choices=(NONE, *(one.name for one in CLAIMS)))
+VERDICT = ChoiceField(name="verdict", default=ALL, choices=(ALL, *FILTERS))
+FIELDS = (CLAIM, VERDICT)
+_WANTED, _FIRST = f"{PAGE}.wanted", f"{PAGE}.first"
+_ROUNDING = 1e-12  # an exact number below this is zero
+_PATIENCE = 0.25  # seconds for which a page waits for numbers before it says that they will come
+
+
+def counts() -> dict[str, int]:
+    """Live numbers of the introduction."""
+    n = {name: sum(one.verdict == verdict for one in CLAIMS) for name, verdict in FILTERS.items()}
+    return {
+        "n_claims": len(CLAIMS),
+        "n_hold": n["holds"],
+        "n_condition": n["condition"],
+        "n_not": n["not"],
+        "n_seeds": len(training_account()["seeds"]),
+    }
+
+
+def names() -> dict[str, str]:
+    """What the filter reads."""
+    return {ALL: "All"} | {name: verdict.capitalize() for name, verdict in FILTERS.items()}
+
+
+def kept(link: Link) -> tuple[Claim, ...]:
+    """The claims to show: those of the chosen verdict, the one that a link named in front."""
+    _open_what_the_link_names(link)
+    verdict = FILTERS.get(link.value(VERDICT))
+    first = st.session_state.get(_FIRST)
+    found = [one for one in CLAIMS if one.name == first]
+    return (
+        *found,
+        *(one for one in CLAIMS if one not in found and verdict in (None, one.verdict)),
+    )
+
+
+def place(link: Link, entry: Claim) -> None:
+    """Place one claim: verdict and sentence, and when opened all that stands behind them."""
+    key = _key(entry.name)
+
+    def toggled() -> None:
+        opened = st.session_state[key]
+        if opened or link.value(CLAIM) == entry.name:
+            st.session_state[_WANTED] = entry.name if opened else NONE
+            link.set(CLAIM, st.session_state[_WANTED])
+
+    box = st.expander(
+        f"**{entry.verdict.capitalize()}** · {entry.sentence}",
+        icon=ICONS[entry.verdict],
+        key=key,
+        on_change=toggled,
+    )
+    if box.open:  # the others' numbers are not even worked out
+        with box:
+            _details(entry)
+
+
+def script(link: Link) -> str:
+    """The numbers of the claim that the address names, or of the first, as a script."""
+    name = link.value(CLAIM)
+    return code.fill(code.template(PAGE), CLAIM=CLAIMS[0].name if name == NONE else name)
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """The numbers as an HTML table: what, how much with its error, and where it is from."""
+    rows = "".join(
+        f'<tr><td>{_marked(one.label)}</td><td class="number">{_marked(quantity(one))}</td>'
+        f'<td class="origin">{_origin(one)}</td></tr>'
+        for one in findings
+    )
+    return (
+        '<div class="lab-table"><table><thead><tr><th>Measured</th><th class="number">Value</th>'
+        f"<th>From</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def quantity(finding: Finding) -> str:
+    """A number with its error or range, and its unit.
+
+    >>> quantity(Finding(label="gap", value=1.12345, std_error=0.0123, unit="nats"))
+    '1.123 ± 0.012 nats'
+    """
+    unit = f" {finding.unit}" if finding.unit else ""
+    if finding.std_error:
+        decimals = max(0, 1 - math.floor(math.log10(finding.std_error)))
+        return f"{fixed(finding.value, decimals)} ± {fixed(finding.std_error, decimals)}{unit}"
+    if finding.spread:
+        low, high = (digits(end, 4) for end in finding.spread)
+        return f"{digits(finding.value, 4)} ({low} to {high}){unit}"
+    value = 0.0 if abs(finding.value) < _ROUNDING else finding.value
+    return (fixed(value, 0) if float(value).is_integer() else digits(value, 4)) + unit
+
+
+def _details(entry: Claim) -> None:
+    st.markdown(f"{entry.nuance}\n\n:small[Source: {_linked(entry.source)}]")
+    if terms.exists(entry.page):
+        st.page_link(
+            f"{entry.page}.py",
+            label=f"Open the experiment: {terms.title(entry.page)}",
+            icon=":material/science:",
+            query_params=dict(entry.query),
+        )
+    if entry.name not in SLOW:
+        _show(entry, measure(entry.name))
+        return
+    try:
+        findings = _asked(entry.name).result(timeout=_PATIENCE)
+    except TimeoutError:
+        _wait(entry.name)
+    except BrokenProcessPool:  # a worker was killed; the pool starts anew
+        _asked.clear(entry.name)
+        _wait(entry.name)
+    else:
+        _show(entry, findings)
+
+
+def _show(entry: Claim, findings: Sequence[Finding]) -> None:
+    st.html(table(findings))
+    computed = "computed by this app" if any(one.spread is None for one in findings) else ""
+    trained = ""
+    if entry.name in FROM_TRAINING:
+        account = training_account()
+        trained = (
+            f"those with a range by benchmarks/{account['benchmark']}.py: {account['dataset']}, "
+            f"{account['steps']} steps, seeds {', '.join(map(str, account['seeds']))}"
+        )
+    said = "; ".join(filter(None, (computed, trained)))
+    st.caption(f"Numbers: {said}. [Link to this claim]({PAGE}?claim={entry.name})")
+
+
+@st.cache_resource(max_entries=len(CLAIMS), show_spinner=False)
+def _asked(name: str) -> "Future[tuple[Finding, ...]]":
+    """The numbers of a claim, asked for once for all readers; a worker process finds them."""
+    return executor.shared().submit(measure, name)
+
+
+@st.fragment(run_every=1.0)
+def _wait(name: str) -> None:
+    if _asked(name).done():
+        st.rerun()
+    st.info("A worker process computes the numbers...", icon=":material/hourglass_top:")
+
+
+def _open_what_the_link_names(link: Link) -> None:
+    """Open the claim of an address that has just been read; opening by hand comes here too."""
+    wanted = link.value(CLAIM)
+    if st.session_state.get(_WANTED, NONE) == wanted:
+        return
+    st.session_state[_WANTED] = wanted
+    if wanted != NONE:
+        st.session_state[_FIRST] = wanted
+        st.session_state[_key(wanted)] = True
+
+
+def _key(name: str) -> str:
+    return f"{PAGE}.{claim(name).name}.open"
+
+
+def _origin(finding: Finding) -> str:
+    if finding.spread:
+        return "trained models"
+    return "exact" if finding.std_error is None else "drawn"
+
+
+def _marked(text: str) -> str:
+    """Plain text as HTML: L_64 and KL(q_10 || p) with their subscripts, true minus signs."""
+    text = re.sub(r"\b([Lq])_(\d+|K)\b", r"\1<sub>\2</sub>", escape(text))
+    return text.replace(" - ", f" {MINUS} ")
+
+
+def _linked(source: str) -> str:
+    return re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", source)

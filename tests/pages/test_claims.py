@@ -1,0 +1,165 @@
+"""The ledger's page: filter, deep links, numbers, and experiments that understand their links."""
+
+import contextlib
+import io
+import math
+import re
+import time
+
+import pytest
+from harness import assert_no_error, open_page
+
+from iwae_core.evaluation.studies.claims import CLAIMS, VERDICTS, claim, evidence
+from iwae_core.evaluation.studies.evidence import FROM_TRAINING, SLOW, Finding, training_table
+from iwae_core.ui import ledger, terms
+from iwae_core.view.numbers import MINUS, digits
+
+WRITTEN = [one for one in CLAIMS if terms.exists(one.page)]
+
+
+def boxes(app):
+    return [one for one in app.expander if "·" in one.label]
+
+
+def tables(app):
+    return [element.proto.body for element in app.get("html") if "<table>" in element.proto.body]
+
+
+def opened(name, patience=90):
+    """Open one claim by its link, and come back until its numbers are there."""
+    app = open_page("claims", claim=name)
+    until = time.monotonic() + patience
+    while not tables(app) and time.monotonic() < until:
+        time.sleep(0.3)
+        app.run()
+    assert_no_error(app)
+    assert not app.warning
+    (table,) = tables(app)
+    return app, table
+
+
+def test_every_claim_stands_with_its_verdict_in_words_and_sign():
+    app = open_page("claims")
+    assert [box.label for box in boxes(app)] == [
+        f"**{one.verdict.capitalize()}** · {one.sentence}" for one in CLAIMS
+    ]
+    assert [box.icon for box in boxes(app)] == [ledger.ICONS[one.verdict] for one in CLAIMS]
+    assert len(set(ledger.ICONS.values())) == len(VERDICTS)
+    said = app.markdown[0].value
+    for verdict, words in zip(VERDICTS, ("hold as", "under a", "not in"), strict=True):
+        n = sum(one.verdict == verdict for one in CLAIMS)
+        assert f"**{n}** {words}" in said.replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", ledger.FILTERS)
+def test_the_filter_keeps_one_verdict(name):
+    app = open_page("claims", verdict=name)
+    assert_no_error(app)
+    expected = [one.sentence for one in CLAIMS if one.verdict == ledger.FILTERS[name]]
+    assert [box.label.split(" · ")[1] for box in boxes(app)] == expected
+
+
+def test_a_link_opens_its_claim_in_front_whatever_the_filter():
+    app = open_page("claims", claim="better_model", verdict="not")
+    first = boxes(app)[0]
+    assert first.label.endswith(claim("better_model").sentence)
+    (table,) = tables(app)
+    assert "IWAE, K = 50: L<sub>1000</sub>" in table
+    assert len(boxes(app)) == 1 + sum(one.verdict == VERDICTS[2] for one in CLAIMS)
+
+
+def test_an_unknown_claim_is_said_and_nothing_opens():
+    app = open_page("claims", claim="tighten", verdict="maybe")
+    assert_no_error(app)
+    assert len(app.warning) == 2
+    assert not tables(app)
+    assert len(boxes(app)) == len(CLAIMS)
+
+
+def test_what_is_opened_by_hand_stands_in_the_address_and_stays_in_its_place():
+    app = open_page("claims")
+    app.session_state["claims.downstream.open"] = True
+    app.run()
+    assert len(tables(app)) == 1
+    assert [box.label.split(" · ")[1] for box in boxes(app)] == [one.sentence for one in CLAIMS]
+
+
+@pytest.mark.parametrize("name", ["elbo_below", "same_model", "downstream", "inside_the_log"])
+def test_the_numbers_are_those_of_the_study(name):
+    _, table = opened(name)
+    rows = re.findall(
+        r'<tr><td>(.*?)</td><td class="number">(.*?)</td><td class="origin">(.*?)</td></tr>', table
+    )
+    findings = evidence(claim(name))
+    assert len(rows) == len(findings)
+    for (label, value, origin), finding in zip(rows, findings, strict=True):
+        assert (
+            re.sub("</?sub>", "", label.replace("<sub>", "_")).replace(MINUS, "-") == finding.label
+        )
+        number = float(re.match(r"[^ ]+", value)[0].replace(MINUS, "-"))
+        assert number == pytest.approx(finding.value, rel=1e-3, abs=1e-3)
+        assert origin == ("trained models" if finding.spread else "exact")
+
+
+def test_a_number_of_trained_models_is_the_files():
+    _, table = opened("richer_latents")
+    row = training_table()["mlp"]["iwae_50"]["mutual_information"]
+    shown = f"{digits(row['mean'], 4)} ({digits(row['min'], 4)} to {digits(row['max'], 4)})"
+    assert shown in table
+
+
+@pytest.mark.parametrize(
+    ("finding", "text"),
+    [
+        (
+            Finding(label="", value=-1.2346, std_error=0.0678, unit="nats"),
+            MINUS + "1.235 ± 0.068 nats",
+        ),
+        (Finding(label="", value=0.4567, std_error=0.31), "0.46 ± 0.31"),
+        (Finding(label="", value=16.0, spread=(16.0, 16.0)), "16.00 (16.00 to 16.00)"),
+        (Finding(label="", value=52.0), "52"),
+        (Finding(label="", value=math.inf), "∞"),
+        (Finding(label="", value=1.125, unit="nats"), "1.125 nats"),
+        (Finding(label="", value=0.0), "0"),
+        (Finding(label="", value=-3e-17, unit="nats"), "0 nats"),
+        (Finding(label="", value=3e-7), "3.000·10⁻⁷"),
+    ],
+)
+def test_a_number_is_written_with_what_is_known_of_it(finding, text):
+    assert ledger.quantity(finding) == text
+
+
+@pytest.mark.parametrize("entry", WRITTEN, ids=lambda one: one.name)
+def test_the_experiment_understands_its_link(entry):
+    app = open_page(entry.page, **dict(entry.query))
+    assert_no_error(app)
+    assert not app.warning, app.warning[0].value
+
+
+def test_a_link_stands_only_where_the_page_is_written(monkeypatch):
+    app = open_page("claims", claim="same_model")
+    assert len(app.get("page_link")) == terms.exists("side_by_side")
+    app = open_page("claims", claim="weights_correct")
+    (link,) = app.get("page_link")
+    assert link.proto.page == "borrowed_samples"
+    assert "seed=2" in link.proto.query_string
+    monkeypatch.setattr(terms, "LESSONS", ())
+    assert not open_page("claims", claim="weights_correct").get("page_link")
+
+
+def test_the_slow_and_the_trained_are_claims():
+    assert {one.name for one in CLAIMS} >= {*SLOW, *FROM_TRAINING}
+
+
+def test_the_script_prints_the_pages_numbers():
+    app = open_page("claims", claim="elbo_below")
+    app.session_state["code.claims"] = True
+    (block,) = app.run().code
+    assert 'CLAIM = "elbo_below"' in block.value.replace("'", '"')
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(block.value, "script", "exec"), {"__name__": "__main__"})
+    lines = out.getvalue().splitlines()
+    for line, finding in zip(lines[1:], evidence(claim("elbo_below")), strict=True):
+        assert line.startswith(finding.label)
+        assert float(line.split(" = ")[-1].split()[0]) == pytest.approx(finding.value, rel=1e-5)
