@@ -68,12 +68,13 @@ function draw(pen, { view, place, numbers, model, tones, mark }) {
   drawCoins(pen, scale, model, tones, on("coins"));
   drawBoxes(pen, view, scale, moved, model, tones, on("boxes"));
   line(pen, scale, across(view.needle), { color: tones.bound, width: 1.5, alpha: on("needle") });
-  // The two names keep clear of each other however close their lines are.
+  // A name keeps clear of the other line however close the two are.
   const [truthY, needleY] = [scale.toY(model.truth), scale.toY(view.needle)];
   const below = needleY >= truthY;
   const name = (text, x, y, style) => note(pen, text, x, y, { ...style, bold: true, halo: tones.background });
   name("log p(x)", scale.box.right - 4, truthY + (below ? -6 : 16), { color: tones.text, align: "right" });
-  name("the needle: mean of the boxes", scale.box.left + 4, needleY + (below ? 17 : -8), { color: tones.bound });
+  const told = view.row.width < 450 ? "thin line: the needle" : "thin line, the needle: mean of the boxes";
+  name(told, scale.box.right - 4, view.row.top + 14, { color: tones.bound, align: "right" });
   note(pen, `the same ${N} weights, whatever K is`, (scale.box.left + scale.box.right) / 2, scale.box.bottom + 16, { color: tones.muted, align: "center" });
   drawClimb(pen, view, place, model, tones, on);
 }
