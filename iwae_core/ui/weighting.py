@@ -106,6 +106,12 @@ def _choose_target(link: Link) -> None:
             "Draw p in the picture with the pointer. With the keyboard: focus the picture, choose "
             "a point with the left and right arrows, lift it with up and down."
         )
+        st.page_link(
+            "better_proposals.py",
+            label="Every estimator on this drawing",
+            icon=":material/leaderboard:",
+            query_params={"part": "board", "target": chosen},
+        )
 
 
 def config(link: Link) -> WeightingConfig:
