@@ -28,6 +28,8 @@ from iwae_core.names import check_known
 
 Array = NDArray[np.float64]
 
+TRAINED_AT = (2, 5, 10, 20, 50, 100)  # values of K at which a page has the best q ready
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainedReport:

@@ -40,10 +40,13 @@ from iwae_core.sampling.densities import Multivariate
 
 __all__ = [
     "SCENES",
+    "STEP",
     "TARGETS",
     "Encoding",
     "PosteriorUsedConfig",
     "PosteriorUsedReport",
+    "kl_of_used",
+    "nodes",
     "run",
     "run_model",
     "used",
@@ -51,6 +54,9 @@ __all__ = [
 
 N_DRAWS = 300  # resampled points, or fewer where K is large:
 MAX_DRAWN = 50_000  # draws from q behind them
+STEP = 0.25  # of the rule over q, in its standard deviations
+_NEGLIGIBLE = 1e-10
+_COARSE, _FARTHER = 1.4, 1e-15  # times the step, and farther out: to tell the error
 
 Array = NDArray[np.float64]
 
@@ -76,6 +82,10 @@ class PosteriorUsedReport:
         kl_q: KL(q || p).
         kl_used: KL(q_K || p).
         effective: 1 / E[sum of squared normalized weights]: how many of the K draws count.
+        kl_q_error: How far off a coarser rule that reaches farther puts KL(q || p):
+            what this one errs by, or more.
+        kl_used_error: The same of KL(q_K || p).
+        log_w: One log weight at the nodes of the rule over q, ``(m,)``; see :func:`nodes`.
         mass_on_grid: Of the exact posterior, by the midpoint rule; one if the grid holds it.
     """
 
@@ -95,6 +105,9 @@ class PosteriorUsedReport:
     kl_q: float
     kl_used: float
     effective: float
+    kl_q_error: float
+    kl_used_error: float
+    log_w: Array
     mass_on_grid: float
 
 
@@ -159,7 +172,7 @@ def run_model(
             f"needs one datapoint and two latent coordinates, got q of shape {tuple(q.loc.shape)}"
         )
     q = DiagonalNormal(q.loc.double(), q.log_scale.double())
-    return used(model, x, q, n_samples, _fitted_grid(model, x, q), generator)
+    return used(model, x, q, n_samples, fitted_grid(model, x, q), generator)
 
 
 def used(
@@ -171,6 +184,7 @@ def used(
     generator: torch.Generator,
     *,
     log_marginal: float | None = None,
+    step: float = STEP,
 ) -> PosteriorUsedReport:
     """The report for any joint density over two coordinates and any diagonal Gaussian q.
 
@@ -182,17 +196,16 @@ def used(
         grid: Where to draw; decides log p(x) too if that is not given.
         generator: Of the resampled draws.
         log_marginal: Exact log p(x), where known.
+        step: Of the rule over q, in its standard deviations; finer where p is much narrower.
     """
     p = exact_posterior(model, x, grid)
     log_joint = torch.from_numpy(p.log_density).flatten() + p.log_normalizer
     known = p.log_normalizer if log_marginal is None else log_marginal
     log_q = q.log_prob(grid.points().unsqueeze(1))[:, 0]
-    law = weight_law(model, x, q, step=0.25, negligible=1e-10)
+    law = weight_law(model, x, q, step, _NEGLIGIBLE)
     elbo, bound = law.bound((1, n_samples)).tolist()
-    share = expected_share(law, law.log_w, n_samples)
-    # log(q_K / p) = log(q_K / q) - log w + log p(x)
-    distance = torch.xlogy(share, share) - share * (law.log_w - known)
-    kl_used = max(law.mean(distance).item(), 0.0)
+    kl_used = kl_of_used(law, n_samples, known)
+    coarse = weight_law(model, x, q, _COARSE * step, _FARTHER)
     log_share = expected_share(law, log_joint - log_q, n_samples).clamp(min=1e-300).log()
     concentration, _ = share_moments(law, torch.ones_like(law.log_w)[:, None], (n_samples,), 2)
     n_draws = min(N_DRAWS, MAX_DRAWN // n_samples)
@@ -215,8 +228,25 @@ def used(
         kl_q=known - elbo,
         kl_used=kl_used,
         effective=1 / concentration.item(),
+        kl_q_error=abs(elbo - coarse.mean(coarse.log_w).item()),
+        kl_used_error=abs(kl_used - kl_of_used(coarse, n_samples, known)),
+        log_w=law.log_w.numpy(),
         mass_on_grid=math.exp(p.log_normalizer - known),
     )
+
+
+def kl_of_used(law: Law, n_samples: int, log_marginal: float) -> float:
+    """Exact KL(q_K || p) in nats, from the law of one weight."""
+    share = expected_share(law, law.log_w, n_samples)
+    # log(q_K / p) = log(q_K / q) - log w + log p(x)
+    distance = torch.xlogy(share, share) - share * (law.log_w - log_marginal)
+    return max(law.mean(distance).item(), 0.0)
+
+
+def nodes(step: float = STEP) -> tuple[Array, Array]:
+    """The rule over q: standard normal noise ``(m, 2)`` and its probabilities ``(m,)``."""
+    eps, probability = normal_nodes(2, step, _NEGLIGIBLE)
+    return eps.numpy(), probability.numpy()
 
 
 def weight_law(model: Joint, x: Tensor, q: DiagonalNormal, step: float, negligible: float) -> Law:
@@ -234,7 +264,7 @@ def round_q(loc: Sequence[float] | Array, scale: float) -> DiagonalNormal:
     return DiagonalNormal(mean, torch.full_like(mean, math.log(scale)))
 
 
-def _fitted_grid(model: Joint, x: Tensor, q: DiagonalNormal) -> Grid:
+def fitted_grid(model: Joint, x: Tensor, q: DiagonalNormal) -> Grid:
     """A square that holds the posterior and q: found on a wide grid, then on a closer one."""
     low, high = (q.loc - 8 * q.scale)[0].tolist(), (q.loc + 8 * q.scale)[0].tolist()
     grid = Grid(

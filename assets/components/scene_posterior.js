@@ -1,0 +1,284 @@
+// The posterior really used: q, round, over the exact posterior p; what K samples and their weights
+// make of it, q_K; and KL(q_K || p) against K. One plane, or two side by side.
+
+import { contour, levels } from "./contours.js";
+import { digits } from "./numbers.js";
+import { axes, line, note, segment, spot, ticks } from "./plot.js";
+import { drawPlane, SHARES, SIGMAS } from "./posterior_plane.js";
+import { klUsed, law, logShare, shareTable, weightsFromGrid } from "./used.js";
+
+const CURVE = [1, 2, 3, 4, 6, 8, 12, 16, 25, 40, 64, 100, 160, 250, 400, 630, 1000]; // K
+const MAX_SAMPLES = 1000;
+const STEP = 0.05;
+const FLOOR = 1e-7; // nats: what the curve shows least
+
+function decode(meta, arrays) {
+  const panels = meta.panels.map((panel, i) => {
+    const n = arrays[`p${i}`].shape[0];
+    const p = arrays[`p${i}`].values;
+    const joint = p.map((value) => value + panel.log_marginal);
+    const known = law(arrays[`log_w${i}`].values, arrays.probability.values);
+    return {
+      ...panel, n, p, joint,
+      table: { values: joint, n, low: panel.low, high: panel.high },
+      used: arrays[`used${i}`].values,
+      dots: arrays[`dots${i}`].values,
+      image: arrays[`image${i}`] ?? null,
+      law: known,
+      curve: curveOf(known, panel.log_marginal, CURVE),
+      lines: outline(p, n),
+    };
+  });
+  return { ...meta, panels, eps: arrays.eps?.values, probability: arrays.probability.values };
+}
+
+const klAt = (of, K, logMarginal) => klUsed(of, shareTable(of, K), logMarginal);
+const curveOf = (of, logMarginal, at) => at.map((K) => [K, klAt(of, K, logMarginal)]);
+const outline = (values, n) => levels(values, SHARES).map((level) => contour(values, n, n, level));
+
+// q of a panel: under the hand, or the one that was trained for this K, or an encoder's.
+function qOf(panel, state, model) {
+  if (model.part === "drag") return { loc: [state.x, state.y], scale: [state.scale, state.scale] };
+  const [x, y, scale] = (panel.name === "iwae" && model.best?.[state.trained_K]) || [];
+  return x === undefined ? panel.q : { loc: [x, y], scale: [scale, scale] };
+}
+
+const sameQ = (one, other) =>
+  [0, 1].every((i) => one.loc[i] === other.loc[i] && one.scale[i] === other.scale[i]);
+
+const samplesOf = (state, { samples }) => Number(state[samples]); // the field that holds K here
+
+function compute(state, model) {
+  const K = Math.round(samplesOf(state, model));
+  return { K, panels: model.panels.map((panel) => one(panel, qOf(panel, state, model), K, model)) };
+}
+
+function one(panel, q, K, model) {
+  const known = sameQ(q, panel.q); // then the weights are exact, whatever K
+  const fresh = known && K === model.K;
+  const of = known ? panel.law : law(weightsFromGrid(panel.table, q, model.eps), model.probability);
+  const { kl_q, kl_used } = panel.report;
+  return {
+    q, known, fresh,
+    klQ: fresh ? kl_q : klAt(of, 1, panel.log_marginal),
+    klUsed: fresh ? kl_used : klAt(of, K, panel.log_marginal),
+    curve: known ? panel.curve : curveOf(of, panel.log_marginal, CURVE.filter((_, k) => k % 2 === 0)),
+    lines: outline(fresh ? panel.used : usedOnGrid(panel, q, shareTable(of, K)), panel.n),
+  };
+}
+
+function usedOnGrid({ joint, n, low, high }, q, table) {
+  const at = (axis, i) => low[axis] + ((i + 0.5) / n) * (high[axis] - low[axis]);
+  const part = (axis) => Float64Array.from({ length: n }, (_, i) => {
+    const x = (at(axis, i) - q.loc[axis]) / q.scale[axis];
+    return -0.5 * x * x - Math.log(q.scale[axis]) - 0.5 * Math.log(2 * Math.PI);
+  });
+  const [first, second] = [part(0), part(1)];
+  const found = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      const logQ = first[i] + second[j];
+      found[i * n + j] = logQ + logShare(table, joint[i * n + j] - logQ);
+    }
+  }
+  return found;
+}
+
+const narrow = (width) => width < 560;
+const PLANE = 340;
+const CURVE_HEIGHT = 250;
+
+function height(width, model) {
+  const planes = model?.panels.length ?? 1;
+  if (narrow(width)) return planes * PLANE + CURVE_HEIGHT + 10;
+  return planes === 1 ? 400 : PLANE + 20 + CURVE_HEIGHT;
+}
+
+function layout({ pen, width, height: tall }, state, numbers, model) {
+  const alone = model.panels.length === 1;
+  const split = narrow(width);
+  const wide = split ? width : alone ? Math.round(0.58 * width) : width / 2;
+  const high = split || !alone ? PLANE : tall;
+  const boxes = model.panels.map((panel, i) =>
+    split ? { left: 0, top: i * PLANE, width, height: high } : { left: i * wide, top: 0, width: wide - 8, height: high });
+  const planes = model.panels.map((panel, i) => plane(boxes[i], panel));
+  const below = { pen, left: 0, top: tall - CURVE_HEIGHT, width: width - 6, height: CURVE_HEIGHT };
+  const beside = { pen, left: wide + 8, top: 0, width: width - wide - 14, height: tall };
+  return { planes, curve: split || !alone ? below : beside, scale: null };
+}
+
+// Where z stands: as many px for a unit of z_1 as of z_2, so that a round q is round.
+function plane(box, { low, high }) {
+  const [left, right] = [box.left + 34, box.left + box.width - 4];
+  const [top, bottom] = [box.top + 50, box.top + box.height - 24];
+  const unit = Math.min((right - left) / (high[0] - low[0]), (bottom - top) / (high[1] - low[1]));
+  const [x0, y0] = [(left + right - unit * (low[0] + high[0])) / 2, (top + bottom + unit * (low[1] + high[1])) / 2];
+  return {
+    box, left, right, top, bottom, unit,
+    toX: (z) => x0 + unit * z, toY: (z) => y0 - unit * z,
+    toZ: ({ x, y }) => [(x - x0) / unit, (y0 - y) / unit],
+  };
+}
+
+function draw(pen, { view, numbers, model, tones, mark }) {
+  const on = (term) => (mark === null || mark === term ? 1 : 0.2);
+  model.panels.forEach((panel, i) => drawPlane(pen, view.planes[i], panel, numbers.panels[i], model, tones, on));
+  drawCurve(pen, view, numbers, model, tones, on);
+}
+
+const log = (value) => Math.log10(Math.max(value, FLOOR));
+
+function drawCurve(pen, view, { K, panels }, model, tones, on) {
+  const seen = panels.flatMap(({ curve }) => curve.map(([, kl]) => log(kl)));
+  const y = [Math.floor(Math.min(...seen) - 0.1), Math.max(...seen) + 0.25];
+  const names = view.curve.width < 330 ? [1, 10, 100, 1000] : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+  const scale = axes(view.curve, {
+    x: [0, 3], y, tones, title: "KL from the exact posterior, nats", xLabel: "K (log scale)",
+    xTicks: names.map((k) => [Math.log10(k), String(k)]),
+    yTicks: ticks(...y, 8).filter(Number.isInteger).map((power) => [power, digits(10 ** power, 1)]),
+  });
+  view.scale = scale;
+  const { toX, toY, box } = scale;
+  pen.save();
+  pen.strokeStyle = tones.muted;
+  pen.setLineDash([2, 4]);
+  segment(pen, toX(Math.log10(K)), box.top, toX(Math.log10(K)), box.bottom);
+  pen.restore();
+  panels.forEach(({ curve, klQ, klUsed: kl }, i) => {
+    const dash = model.panels[i].name === "elbo" ? [7, 5] : [];
+    line(pen, scale, curve.map(([k, value]) => [Math.log10(k), log(value)]), {
+      color: tones.weights, width: 2.5, dash, alpha: on("used"),
+    });
+    pen.globalAlpha = on("q");
+    spot(pen, toX(0), toY(log(klQ)), { color: tones.proposal, radius: 5, hollow: dash.length > 0 });
+    pen.globalAlpha = on("used");
+    spot(pen, toX(Math.log10(K)), toY(log(kl)), { color: tones.weights, radius: 5, hollow: dash.length > 0 });
+    pen.globalAlpha = 1;
+  });
+  const told = model.panels.length > 1
+    ? `q_K: dashed ${model.panels[0].short}, solid ${model.panels[1].short}`
+    : "q_K, the posterior used";
+  note(pen, told, box.left + 8, box.bottom - 26, { color: tones.weights, bold: true, halo: tones.background });
+  note(pen, "● q itself (K = 1)", box.left + 8, box.bottom - 8, { color: tones.proposal, halo: tones.background });
+}
+
+function handles({ state, numbers, model, view }) {
+  const { toX, toY, box } = view.scale;
+  const last = numbers.panels.at(-1);
+  const found = [{
+    name: "K", label: model.part === "trained" ? "K of the training" : "K, samples", tone: "weights",
+    x: toX(Math.log10(numbers.K)), y: Math.max(box.top, Math.min(box.bottom, toY(log(last.klUsed)))),
+    value: numbers.K, low: 1, high: MAX_SAMPLES, text: `K = ${numbers.K}, KL ${digits(last.klUsed)} nats`,
+  }];
+  if (model.part !== "drag") return found;
+  const { x, y, scale } = state;
+  const at = view.planes[0];
+  const inside = (px, [low, high]) => Math.max(low + 14, Math.min(high - 14, px));
+  const place = (z1, z2) => ({
+    x: inside(at.toX(z1), [at.left, at.right]), y: inside(at.toY(z2), [at.top, at.bottom]),
+  });
+  const limits = { low: -6, high: 6 };
+  return [
+    { name: "center", label: "Center of q", ...place(x, y), value: x, ...limits, text: `${digits(x)} and ${digits(y)}` },
+    {
+      name: "lift", label: "Center of q, up and down", ...place(x, y + SIGMAS[0] * scale), value: y, ...limits,
+      text: digits(y), shape: "tall",
+    },
+    {
+      name: "scale", label: "Scale of q", ...place(x + SIGMAS[0] * scale, y), value: scale, low: 0.1,
+      high: model.max_scale, text: digits(scale), shape: "wide",
+    },
+    ...found,
+  ];
+}
+
+const held = (value, low, high) => +Math.max(low, Math.min(high, Math.round(value / 0.01) * 0.01)).toFixed(2);
+const moved = (state, z1, z2) => ({ ...state, x: held(z1, -6, 6), y: held(z2, -6, 6) });
+
+function withSamples(state, K, model) {
+  const kept = Math.max(1, Math.min(MAX_SAMPLES, Math.round(K)));
+  if (model.part !== "trained") return { ...state, [model.samples]: kept };
+  const far = (stop) => Math.abs(Math.log(stop / Math.max(K, 1)));
+  return { ...state, trained_K: model.stops.reduce((best, stop) => (far(stop) < far(best) ? stop : best)) };
+}
+
+function drag(name, point, { state, model, view }) {
+  if (name === "K") {
+    const { box } = view.scale;
+    return withSamples(state, 10 ** ((3 * (point.x - box.left)) / (box.right - box.left)), model);
+  }
+  const [z1, z2] = view.planes[0].toZ(point);
+  if (name === "center") return moved(state, z1, z2);
+  if (name === "lift") return moved(state, state.x, z2 - SIGMAS[0] * state.scale);
+  return { ...state, scale: held((z1 - state.x) / SIGMAS[0], 0.1, model.max_scale) };
+}
+
+function nudge(name, steps, { state, model }) {
+  if (name === "K") {
+    if (model.part === "trained") {
+      const at = model.stops.indexOf(Number(state.trained_K)) + Math.sign(steps);
+      return { ...state, trained_K: model.stops[Math.max(0, Math.min(model.stops.length - 1, at))] };
+    }
+    const next = samplesOf(state, model) * 1.12 ** steps;
+    return withSamples(state, steps > 0 ? Math.ceil(next) : Math.floor(next), model);
+  }
+  if (name === "center") return moved(state, state.x + steps * STEP, state.y);
+  if (name === "lift") return moved(state, state.x, state.y + steps * STEP);
+  return { ...state, scale: held(state.scale + steps * STEP, 0.1, model.max_scale) };
+}
+
+function formula({ numbers, model, fresh }) {
+  const [panel, found] = [model.panels.at(-1), numbers.panels.at(-1)];
+  return [
+    { symbol: `L<sub>${numbers.K}</sub>`, value: fresh ? digits(panel.report.bound) : "…", role: "bound" },
+    { symbol: "≤" },
+    { symbol: "log p(x)", value: digits(panel.log_marginal), term: "p", role: "target" },
+    { symbol: "−" },
+    { symbol: `KL(q<sub>${numbers.K}</sub> ‖ p)`, value: said(found, found.klUsed), term: "used", role: "weights" },
+    { symbol: "," },
+    { symbol: "KL(q ‖ p)", value: said(found, found.klQ), term: "q", role: "proposal" },
+  ];
+}
+
+const said = ({ known }, value) => (known ? digits(value) : `≈ ${digits(value)}`);
+
+function cards({ numbers, model, fresh }) {
+  const { K } = numbers;
+  const rows = model.panels.map((panel, i) => {
+    const [found, { report }] = [numbers.panels[i], panel];
+    const before = model.panels.length > 1 ? `${panel.short}: ` : "";
+    const error = (value) => (found.fresh ? `nats, ± ${digits(value, 1)}` : found.known ? "nats" : "preview, exact on release");
+    return [
+      {
+        label: `${before}KL(q‖p)`, value: said(found, found.klQ), note: error(report.kl_q_error), exact: !found.known,
+        help: "By quadrature; ± is how far a coarser rule that reaches farther lies off: what this one errs by, or more.",
+      },
+      {
+        label: `${before}KL(q_K‖p)`, value: said(found, found.klUsed), note: error(report.kl_used_error), exact: !found.known,
+        help: "Of the posterior that K samples use, by quadrature.",
+      },
+      {
+        label: `${before}L_K`, value: fresh ? digits(report.bound) : "…", exact: true,
+        note: `log p(x) ${digits(panel.log_marginal)}`, help: "The exact bound in nats.",
+      },
+      {
+        label: `${before}Draws that count`, value: fresh ? digits(report.effective) : "…", note: `of ${K}`, exact: true,
+        help: "One over the expected sum of the squared normalized weights.",
+      },
+    ];
+  });
+  return rows.length === 1 ? rows[0] : rows.flatMap((row) => row.slice(0, 3));
+}
+
+function says({ numbers, model }) {
+  const of = (panel, i) => `${panel.short ?? "q"}: KL of q ${digits(numbers.panels[i].klQ)}, of the posterior used ${digits(numbers.panels[i].klUsed)} nats.`;
+  return `K = ${numbers.K}. ${model.panels.map(of).join(" ")}`;
+}
+
+function table({ numbers, model }) {
+  const names = model.panels.map((panel) => `kl_used_${panel.name}`);
+  const [first] = numbers.panels;
+  return [["K", ...names], ...first.curve.map(([K], i) => [K, ...numbers.panels.map(({ curve }) => curve[i]?.[1] ?? "")])];
+}
+
+export default { decode, compute, height, layout, draw, handles, drag, nudge, formula, cards, says, table };

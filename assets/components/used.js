@@ -1,0 +1,123 @@
+// The posterior that K samples really use, q_K, as evaluation.studies.expected and posterior_used
+// compute it: exact for the law of the log weights that is given. tests/ui/test_used_js.py holds every
+// function to the core.
+
+// The trapezoidal rule over u = log t, and the finer lattice of log weights on which a share is
+// tabled: both lattices share their kernel exp(v - e^v), v = log w + u.
+const STEP = 0.25;
+const FINE = 4; // lattice points in a step
+const CELL = STEP / FINE;
+const DIES_BELOW = 38;
+const DIES_ABOVE = 4.25;
+const NOTHING = 1e-30;
+const LEAST = 60; // nats below the largest weight, where a weight counts for nothing
+const SURE = 20;
+const MAX_SAMPLES = 1000;
+const BELOW = Math.ceil((DIES_BELOW + Math.log(MAX_SAMPLES) + SURE) / STEP);
+const WINDOW = 70 / STEP; // steps: further down an integrand adds nothing
+const LOWEST = LEAST + BELOW * STEP; // -v of the kernel's first value
+const N_KERNEL = Math.ceil((LOWEST + DIES_ABOVE) / CELL);
+const KERNEL = Float64Array.from({ length: N_KERNEL + 1 }, (_, i) => {
+  const v = i * CELL - LOWEST;
+  return Math.exp(v - Math.exp(v));
+});
+
+// The law of one weight: what it may be, with which probability, and E[exp(-t w)] at t = exp(u).
+export function law(logW, probability) {
+  const top = logW.reduce((most, value) => Math.max(most, value), -Infinity);
+  const w = Float64Array.from(logW, (value) => Math.exp(Math.max(value - top, -LEAST)));
+  const phi = [];
+  for (let j = 0; j < BELOW + Math.ceil((LEAST + DIES_ABOVE) / STEP); j++) {
+    const t = Math.exp((j - BELOW) * STEP);
+    let mean = 0;
+    for (let i = 0; i < w.length; i++) {
+      const tw = t * w[i];
+      if (tw < 70) mean += probability[i] * Math.exp(-tw);
+    }
+    phi.push(mean);
+    if (mean < NOTHING) break;
+  }
+  return { logW, probability, top, phi: Float64Array.from(phi) };
+}
+
+// log of the expected share of a sample, K E[w / (w + w_2 + .. + w_K)], as a table over log w.
+export function shareTable({ phi, top }, K) {
+  if (K === 1) return { K, top };
+  const others = [];
+  for (const value of phi) {
+    const power = value ** (K - 1);
+    if (power < NOTHING) break;
+    others.push(power);
+  }
+  const largest = SURE + Math.log(K);
+  const count = Math.ceil((LEAST + largest) / CELL) + 1;
+  const values = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    // v = a + u on the fine lattice: a = i CELL - LEAST, u = (j - BELOW) STEP
+    const last = Math.min(others.length - 1, Math.floor((N_KERNEL - i) / FINE));
+    let sum = 0;
+    for (let j = Math.max(0, last - WINDOW); j <= last; j++) sum += KERNEL[i + j * FINE] * others[j];
+    values[i] = Math.log(K * STEP * sum);
+  }
+  return { K, top, values };
+}
+
+const POINTS = 8; // of the polynomial between lattice points
+const INVERSE = Array.from({ length: POINTS }, (_, i) => {
+  let product = 1;
+  for (let j = 0; j < POINTS; j++) if (j !== i) product /= i - j;
+  return product;
+});
+
+// Read a table at a log weight.
+export function logShare({ K, top, values }, logW) {
+  if (K === 1) return 0;
+  const place = (logW - top + LEAST) / CELL;
+  if (place < 0) return values[0] + place * CELL; // a small weight's share is in proportion to it
+  if (place >= values.length - 1) return values[values.length - 1];
+  const first = Math.min(values.length - POINTS, Math.max(0, Math.floor(place) - POINTS / 2 + 1));
+  const x = place - first;
+  let [sum, product] = [0, 1];
+  for (let i = 0; i < POINTS; i++) {
+    if (x === i) return values[first + i];
+    sum += (INVERSE[i] * values[first + i]) / (x - i);
+    product *= x - i;
+  }
+  return product * sum;
+}
+
+// KL(q_K || p) in nats, where log p(x) is known; at K = 1 KL(q || p).
+export function klUsed({ logW, probability }, table, logMarginal) {
+  let sum = 0;
+  for (let i = 0; i < logW.length; i++) {
+    const log = logShare(table, logW[i]);
+    sum += probability[i] * Math.exp(log) * (log - logW[i] + logMarginal);
+  }
+  return Math.max(0, sum);
+}
+
+// Log weights at the nodes of q, { loc, scale } with two coordinates each, from a table of log p(x, z):
+// values between points, and beyond the edge, continue straight. A drawing aid, not the exact weights.
+export function weightsFromGrid(grid, q, eps) {
+  const count = eps.length / 2;
+  const found = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    const [e1, e2] = [eps[2 * i], eps[2 * i + 1]];
+    const logQ = -0.5 * (e1 * e1 + e2 * e2) - Math.log(2 * Math.PI * q.scale[0] * q.scale[1]);
+    found[i] = between(grid, q.loc[0] + q.scale[0] * e1, q.loc[1] + q.scale[1] * e2) - logQ;
+  }
+  return found;
+}
+
+export function between({ values, n, low, high }, z1, z2) {
+  const row = ((z1 - low[0]) / (high[0] - low[0])) * n - 0.5;
+  const column = ((z2 - low[1]) / (high[1] - low[1])) * n - 0.5;
+  const i = Math.min(n - 2, Math.max(0, Math.floor(row)));
+  const j = Math.min(n - 2, Math.max(0, Math.floor(column)));
+  const [a, b] = [row - i, column - j];
+  const at = i * n + j;
+  return (
+    (1 - a) * ((1 - b) * values[at] + b * values[at + 1]) +
+    a * ((1 - b) * values[at + n] + b * values[at + n + 1])
+  );
+}

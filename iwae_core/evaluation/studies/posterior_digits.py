@@ -1,0 +1,111 @@
+r"""The posterior really used by two trained networks, for one handwritten digit at a time.
+
+Two networks with two latent coordinates begin alike and see the same batches; one climbs the
+ELBO, the other :math:`\mathcal L_{50}`. Each has its own decoder, hence its own exact posterior,
+which in two coordinates is a table. ``assets/pretrained/make.py`` trains them.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from iwae_core import datasets
+from iwae_core.counts import is_count
+from iwae_core.datasets.dataset import binarize
+from iwae_core.evaluation.posterior import Grid, exact_posterior
+from iwae_core.evaluation.studies.posterior_used import (
+    Encoding,
+    PosteriorUsedReport,
+    fitted_grid,
+    kl_of_used,
+    used,
+    weight_law,
+)
+from iwae_core.models.networks import DiagonalNormal
+from iwae_core.rng import stream
+
+NETWORKS = {"digits_elbo": 1, "digits_iwae": 50}  # K of their training
+N_DIGITS = 297  # of the test set
+CURVE = (1, 10, 50)  # K of the averages over digits
+STEP = 0.15  # of the rule over q: some posteriors are much narrower than their q
+_N_DRAWN = 96  # cells of a picture's side
+_DEEP = 8.0  # nats below the peak, where a picture ends
+_BITS = 1  # seed that decides the pixels of every digit
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DigitDivergences:
+    """How far the posterior used is from the exact one, for one digit and every K of CURVE."""
+
+    log_marginal: float  # log p(x), nats
+    kl_used: Array  # KL(q_K || p) in nats, (len(CURVE),); the first is KL(q || p)
+    bound: Array  # L_K in nats, (len(CURVE),); the first is the ELBO
+
+
+def digit(index: int) -> Tensor:
+    """One test digit as black and white pixels, ``(1, 64)`` float64; the same at every call.
+
+    Raises:
+        ValueError: If there is no such digit.
+    """
+    if not (is_count(index, 0) and index < N_DIGITS):
+        raise ValueError(f"index must lie in 0..{N_DIGITS - 1}, got {index!r}")
+    gray = datasets.load("digits").test[index : index + 1].double()
+    return binarize(gray, stream(_BITS, "digit", index))
+
+
+def of_digit(
+    model: Encoding, index: int, n_samples: int, generator: torch.Generator
+) -> PosteriorUsedReport:
+    """What K samples make of an encoder's q for one test digit.
+
+    Args:
+        model: With two latent coordinates, in float64.
+        index: Of the digit in the test set.
+        n_samples: K.
+        generator: Of the resampled draws.
+    """
+    q, grid, log_marginal = _exact(cast(Hashable, model), index)
+    return used(
+        model, digit(index), q, n_samples, grid, generator, log_marginal=log_marginal, step=STEP
+    )
+
+
+def divergences(model: Encoding, index: int) -> DigitDivergences:
+    """KL(q_K || p) of one test digit for every K of CURVE, by quadrature."""
+    q, _, log_marginal = _exact(cast(Hashable, model), index)
+    law = weight_law(model, digit(index), q, STEP, negligible=1e-10)
+    return DigitDivergences(
+        log_marginal=log_marginal,
+        kl_used=np.array([kl_of_used(law, K, log_marginal) for K in CURVE]),
+        bound=law.bound(CURVE).numpy(),
+    )
+
+
+@lru_cache(maxsize=64)
+def _exact(model: Any, index: int) -> tuple[DiagonalNormal, Grid, float]:
+    """q, a grid to draw it and the posterior on, and log p(x) from a wider and finer grid."""
+    x = digit(index)
+    with torch.no_grad():
+        q = model.posterior(x)
+    wide = fitted_grid(model, x, q)
+    fine = Grid(low=wide.low, high=wide.high, n=3 * wide.n)
+    p = exact_posterior(model, x, fine)
+    held = fine.points()[torch.from_numpy(p.log_density).flatten() > p.log_density.max() - _DEEP]
+    low = torch.minimum(held.amin(dim=0), q.loc[0] - 3 * q.scale[0])
+    high = torch.maximum(held.amax(dim=0), q.loc[0] + 3 * q.scale[0])
+    drawn = Grid(low=_pair(low), high=_pair(high), n=_N_DRAWN)
+    return q, drawn, p.log_normalizer
+
+
+def _pair(corner: Tensor) -> tuple[float, float]:
+    first, second = corner.tolist()
+    return first, second

@@ -1,0 +1,94 @@
+"""Part *trained*: the best round q by the ELBO beside the best by L_K, over one posterior."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+
+import streamlit as st
+
+from iwae_core.evaluation.studies.posterior_targets import PosteriorUsedConfig
+from iwae_core.evaluation.studies.posterior_used import PosteriorUsedReport
+from iwae_core.places import ASSETS
+from iwae_core.ui import posterior, posterior_drag, predict
+from iwae_core.ui.lesson import Text
+from iwae_core.ui.posterior import SEED, TARGET, TRAINED_K
+from iwae_core.ui.url import Link
+from iwae_core.view.numbers import digits
+
+ANSWERS = {"nearer": "Nearer", "same": "As near", "farther": "Farther"}
+ANSWER = predict.answer_field(*ANSWERS, name="answer_trained")
+FIELDS = (ANSWER,)
+
+BestQ = Mapping[str, tuple[float, float, float]]  # mean and scale by the K of the training
+
+
+@cache
+def best(target: str) -> BestQ:
+    """The best round q of a target by the ELBO ("1") and by L_K, as assets/pretrained has them."""
+    text = (ASSETS / "pretrained" / "round_q.json").read_text(encoding="utf-8")
+    return {K: (q[0], q[1], q[2]) for K, q in json.loads(text)[target].items()}
+
+
+def controls_of(link: Link) -> None:
+    """The posterior, K and the switch."""
+    posterior.target_control(link)
+    value = st.select_slider(
+        "K (samples, in training and use)", TRAINED_K.stops, key=link.key(TRAINED_K)
+    )
+    link.accept(TRAINED_K, value)
+    posterior.view_control(link)
+
+
+def configs(link: Link) -> tuple[PosteriorUsedConfig, PosteriorUsedConfig]:
+    """The two studies: q by the ELBO, and q by L_K; both used with K samples."""
+    target, K = link.value(TARGET), link.value(TRAINED_K)
+    made = [
+        PosteriorUsedConfig(
+            target=target, loc_1=x, loc_2=y, scale=scale, n_samples=K, seed=link.value(SEED)
+        )
+        for x, y, scale in (best(target)["1"], best(target)[str(K)])
+    ]
+    return made[0], made[1]
+
+
+def reports(link: Link) -> tuple[PosteriorUsedReport, PosteriorUsedReport]:
+    """What both make of K samples."""
+    by_elbo, by_iwae = configs(link)
+    return posterior_drag.run(by_elbo), posterior_drag.run(by_iwae)
+
+
+def picture(link: Link) -> None:
+    """Place the two planes."""
+    by_elbo, by_iwae = reports(link)
+    planes = [
+        posterior.Plane(
+            name="elbo", title="q with the highest ELBO", short="ELBO", report=by_elbo
+        ),
+        posterior.Plane(name="iwae", title="q with the highest L_K", short="IWAE", report=by_iwae),
+    ]
+    target = link.value(TARGET)
+    posterior.show(link, "trained", planes, best=dict(best(target)), stops=list(TRAINED_K.stops))
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if answer := predict.ask(link, ANSWER, text.parts["question_trained"], ANSWERS):
+        text.show(f"answer_trained_{answer}")
+        by_elbo, by_iwae = reports(link)
+        text.show(
+            "why_trained",
+            K=by_iwae.n_samples,
+            scale_elbo=digits(float(by_elbo.scale[0])),
+            scale_iwae=digits(float(by_iwae.scale[0])),
+            kl_q_elbo=digits(by_elbo.kl_q),
+            kl_q_iwae=digits(by_iwae.kl_q),
+            kl_used_elbo=digits(by_elbo.kl_used),
+            kl_used_iwae=digits(by_iwae.kl_used),
+            bound_elbo=digits(by_elbo.bound, 4),
+            bound_iwae=digits(by_iwae.bound, 4),
+        )
+
+
+def script_of(link: Link) -> str:
+    """The script for the q that the IWAE would choose."""
+    return posterior_drag.script(configs(link)[1])
