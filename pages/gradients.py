@@ -6,6 +6,7 @@ from iwae_core.ui import (
     code,
     controls,
     gradients,
+    gradients_backward,
     gradients_fans,
     gradients_samples,
     gradients_snr,
@@ -15,7 +16,12 @@ from iwae_core.ui import (
 )
 from iwae_core.ui.url import Link
 
-PARTS = {"samples": gradients_samples, "fans": gradients_fans, "snr": gradients_snr}
+PARTS = {
+    "samples": gradients_samples,
+    "fans": gradients_fans,
+    "snr": gradients_snr,
+    "backward": gradients_backward,
+}
 
 text = lesson.load(gradients.PAGE)
 
@@ -31,8 +37,9 @@ def explore() -> None:
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
         scene = scenes.choose(link, part.SETTINGS, part.SCENES)
-        if scene and not (name == "snr" and link.value(part.ANSWER) == predict.OPEN):
-            st.caption(scene.why)
+        if scene:
+            asked = link.value(part.ANSWER) == predict.OPEN
+            st.caption("Why: once you have predicted, below." if asked else scene.why)
         part.main_controls(link)
         controls.seed(link, gradients.SEED, reset=lambda: link.set(gradients.PART, name))
     with main:
@@ -41,7 +48,7 @@ def explore() -> None:
         question = text.parts[f"question_{name}"]
         if answer := predict.ask(link, part.ANSWER, question, part.ANSWERS):
             text.show(f"answer_{name}_{answer}")
-            text.show(f"why_{name}")
+            text.show(f"why_{name}", **getattr(part, "why_numbers", dict)())
     code.show(lambda: part.script_of(link), f"{gradients.PAGE}_{name}")
     with st.expander("What to notice"):
         text.show(f"notice_{name}")

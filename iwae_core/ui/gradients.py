@@ -8,7 +8,12 @@ from iwae_core.ui.fields import ChoiceField, Field, FloatField, SeedField
 from iwae_core.ui.url import Link
 
 PAGE = "gradients"
-PARTS = {"samples": "Who is heard", "fans": "Sixty arrows", "snr": "Signal to noise"}
+PARTS = {
+    "samples": "Who is heard",
+    "fans": "Sixty arrows",
+    "snr": "Signal to noise",
+    "backward": "Fewer backward",
+}
 PART = ChoiceField(name="part", default="samples", choices=tuple(PARTS))
 
 _START = ContributionsConfig()

@@ -93,6 +93,14 @@ def result(task: Task) -> Any | None:
         return None
 
 
+def ready(task: Task) -> Any | None:
+    """The result if there is one by now; nothing is begun."""
+    job = _begun.get(task.key)
+    if job is None or not job.future.done() or job.future.cancelled() or job.future.exception():
+        return None
+    return job.future.result()
+
+
 def forget(task: Task) -> None:
     """Work it out anew when it is next asked for."""
     with _lock:

@@ -20,7 +20,7 @@ SCENES = study.SCENES
 N_SAMPLES = IntField(
     name="samples", default=ContributionsConfig().n_samples, low=1, high=study.MAX_SAMPLES
 )
-ANSWERS = {"same": "Every sample alike", "good": "The heavy ones more", "one": "Only the best"}
+ANSWERS = {"all": "All 64", "half": "About half", "few": "A few"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_samples")
 FIELDS = (N_SAMPLES, ANSWER)
 SETTINGS: dict[str, Field[Any]] = gradients.Q_SETTINGS | {"n_samples": N_SAMPLES}
