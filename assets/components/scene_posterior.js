@@ -10,6 +10,7 @@ import { klUsed, law, logShare, shareTable, weightsFromGrid } from "./used.js";
 const CURVE = [1, 2, 3, 4, 6, 8, 12, 16, 25, 40, 64, 100, 160, 250, 400, 630, 1000]; // K
 const MAX_SAMPLES = 1000;
 const STEP = 0.05;
+const BESIDE = 26; // px from the rim of q to a handle, so that no handle hides another
 const FLOOR = 1e-7; // nats: what the curve shows least
 
 function decode(meta, arrays) {
@@ -146,9 +147,12 @@ function drawCurve(pen, view, { K, panels }, model, tones, on) {
   pen.restore();
   panels.forEach(({ curve, klQ, klUsed: kl }, i) => {
     const dash = model.panels[i].name === "elbo" ? [7, 5] : [];
-    line(pen, scale, curve.map(([k, value]) => [Math.log10(k), log(value)]), {
-      color: tones.weights, width: 2.5, dash, alpha: on("used"),
-    });
+    // What is smaller than the error of the rule is drawn faintly.
+    const points = curve.map(([k, value]) => [Math.log10(k), log(value)]);
+    const above = curve.filter(([, value]) => value > model.panels[i].report.kl_used_error).length;
+    const style = { color: tones.weights, width: 2.5, dash };
+    line(pen, scale, points.slice(0, above), { ...style, alpha: on("used") });
+    line(pen, scale, points.slice(Math.max(0, above - 1)), { ...style, width: 1.5, alpha: 0.4 * on("used") });
     pen.globalAlpha = on("q");
     spot(pen, toX(0), toY(log(klQ)), { color: tones.proposal, radius: 5, hollow: dash.length > 0 });
     pen.globalAlpha = on("used");
@@ -174,18 +178,19 @@ function handles({ state, numbers, model, view }) {
   const { x, y, scale } = state;
   const at = view.planes[0];
   const inside = (px, [low, high]) => Math.max(low + 14, Math.min(high - 14, px));
-  const place = (z1, z2) => ({
-    x: inside(at.toX(z1), [at.left, at.right]), y: inside(at.toY(z2), [at.top, at.bottom]),
+  const rim = SIGMAS[0] * scale * at.unit + BESIDE;
+  const place = (right, up) => ({
+    x: inside(at.toX(x) + right, [at.left, at.right]), y: inside(at.toY(y) - up, [at.top, at.bottom]),
   });
   const limits = { low: -6, high: 6 };
   return [
-    { name: "center", label: "Center of q", ...place(x, y), value: x, ...limits, text: `${digits(x)} and ${digits(y)}` },
+    { name: "center", label: "Center of q", ...place(0, 0), value: x, ...limits, text: `${digits(x)} and ${digits(y)}` },
     {
-      name: "lift", label: "Center of q, up and down", ...place(x, y + SIGMAS[0] * scale), value: y, ...limits,
+      name: "lift", label: "Center of q, up and down", ...place(0, rim), value: y, ...limits,
       text: digits(y), shape: "tall",
     },
     {
-      name: "scale", label: "Scale of q", ...place(x + SIGMAS[0] * scale, y), value: scale, low: 0.1,
+      name: "scale", label: "Scale of q", ...place(rim, 0), value: scale, low: 0.1,
       high: model.max_scale, text: digits(scale), shape: "wide",
     },
     ...found,
@@ -207,10 +212,11 @@ function drag(name, point, { state, model, view }) {
     const { box } = view.scale;
     return withSamples(state, 10 ** ((3 * (point.x - box.left)) / (box.right - box.left)), model);
   }
-  const [z1, z2] = view.planes[0].toZ(point);
+  const { toX, toZ, unit } = view.planes[0];
+  const [z1, z2] = toZ(point);
   if (name === "center") return moved(state, z1, z2);
-  if (name === "lift") return moved(state, state.x, z2 - SIGMAS[0] * state.scale);
-  return { ...state, scale: held((z1 - state.x) / SIGMAS[0], 0.1, model.max_scale) };
+  if (name === "lift") return moved(state, state.x, z2 - SIGMAS[0] * state.scale - BESIDE / unit);
+  return { ...state, scale: held((point.x - toX(state.x) - BESIDE) / unit / SIGMAS[0], 0.1, model.max_scale) };
 }
 
 function nudge(name, steps, { state, model }) {

@@ -1,0 +1,153 @@
+"""The posterior really used, under the hand: dragged, by keyboard, and its numbers checked."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import hands
+import numpy as np
+import pytest
+
+from iwae_core.evaluation.studies import posterior_used as study
+from iwae_core.evaluation.studies.posterior_targets import TARGETS
+from iwae_core.evaluation.studies.posterior_used import PosteriorUsedConfig
+from iwae_core.ui import posterior_best
+from iwae_core.view.numbers import digits
+
+NAME = "posterior_used"
+TALL = {"width": 1280, "height": 1100}  # the mouse reaches what is in the window only
+
+
+def query(page):
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def assert_cards(page, config, before=""):
+    """Hold that the cards say what the core computes for this state."""
+    report, shown = study.run(config), hands.cards(page)
+    for label, value, error in (
+        ("KL(q‖p)", report.kl_q, report.kl_q_error),
+        ("KL(q_K‖p)", report.kl_used, report.kl_used_error),
+    ):
+        assert shown[before + label] == (digits(value), f"nats, ± {digits(error, 1)}")
+    assert shown[f"{before}L_K"].value == digits(report.bound)
+    assert shown[f"{before}L_K"].note == f"log p(x) {digits(report.log_marginal)}"
+    if not before:
+        assert shown["Draws that count"].value == digits(report.effective)
+
+
+def test_ten_random_states_print_the_numbers_of_the_core(visit):
+    draws = np.random.default_rng(4)
+    page = visit(viewport=TALL).open(NAME)
+    for _ in range(10):
+        target = str(draws.choice(list(TARGETS)))
+        config = PosteriorUsedConfig(
+            target=target,
+            loc_1=round(draws.uniform(-1, 1), 2),
+            loc_2=round(draws.uniform(-1, 1), 2),
+            scale=round(draws.uniform(0.5, TARGETS[target].max_scale), 2),
+            n_samples=int(draws.choice([1, 2, 10, 77, 1000])),
+        )
+        page.goto(
+            page.url.split("?")[0] + f"?target={target}&x={config.loc_1}&y={config.loc_2}"
+            f"&scale={config.scale}&K={config.n_samples}"
+        )
+        hands.ready(page)
+        assert_cards(page, config)
+
+
+def test_q_moves_at_once_as_a_preview_and_the_exact_report_follows(visit):
+    page = visit(viewport=TALL).open(NAME)
+    hands.ready(page)
+    box = hands.knob(page, "center").bounding_box()
+    page.mouse.move(box["x"] + 22, box["y"] + 22)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 62, box["y"] - 8)
+    page.locator(".lab-scene[data-fresh=false]").wait_for()
+    preview = hands.cards(page)
+    assert preview["KL(q‖p)"].value.startswith("≈ ")
+    assert "preview" in preview["KL(q_K‖p)"].note
+    assert preview["L_K"].value == "…"
+    assert query(page) == {}
+    page.mouse.up()
+    page.wait_for_url(re.compile("x="))
+    hands.ready(page)
+    found = query(page)
+    config = PosteriorUsedConfig(loc_1=float(found["x"]), loc_2=float(found["y"]), scale=1.2)
+    assert_cards(page, config)
+    # The preview read weights off a table: near, and said to be no more than that.
+    near = float(preview["KL(q‖p)"].value.removeprefix("≈ "))
+    assert near == pytest.approx(study.run(config).kl_q, rel=0.05)
+
+
+def test_k_moves_with_exact_weights(visit):
+    page = visit(viewport=TALL).open(NAME)
+    hands.ready(page)
+    box = hands.knob(page, "K").bounding_box()
+    page.mouse.move(box["x"] + 22, box["y"] + 22)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 82, box["y"] + 22)
+    page.locator(".lab-scene[data-fresh=false]").wait_for()
+    K = int(hands.knob(page, "K").get_attribute("aria-valuenow"))
+    during = hands.cards(page)
+    page.mouse.up()
+    page.wait_for_url(re.compile(f"K={K}"))
+    hands.ready(page)
+    config = PosteriorUsedConfig(scale=1.2, n_samples=K)
+    assert_cards(page, config)
+    assert during["KL(q_K‖p)"].value == hands.cards(page)["KL(q_K‖p)"].value
+
+
+def test_a_keyboard_alone_can_do_the_lesson(visit):
+    page = visit(viewport=TALL).open(NAME)
+    hands.press(page, "center", "ArrowRight", "Shift+ArrowRight")
+    assert float(query(page)["x"]) == pytest.approx(0.55)
+    hands.press(page, "lift", "ArrowDown", "ArrowDown")
+    assert float(query(page)["y"]) == pytest.approx(-0.1)
+    hands.press(page, "scale", "ArrowLeft")
+    assert float(query(page)["scale"]) == pytest.approx(1.15)
+    hands.press(page, "K", "ArrowUp")
+    assert int(query(page)["K"]) == 12
+    state = PosteriorUsedConfig(loc_1=0.55, loc_2=-0.1, scale=1.15, n_samples=12)
+    assert_cards(page, state)
+    said = page.locator(".lab-scene [aria-live]").inner_text()
+    assert digits(study.run(state).kl_used) in said
+    with hands.answered(page):
+        page.keyboard.press("Control+z")
+    assert query(page).get("K", "10") == "10"
+    one = page.get_by_role("radio", name="Still has one").or_(
+        page.get_by_role("button", name="Still has one")
+    )
+    one.first.focus()
+    page.keyboard.press("Enter")
+    show = page.get_by_role("button", name="Show me q on one mode")
+    show.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("target=two_modes"))
+    page.locator(".lab-cards dd.note", has_text="of 1000").first.wait_for()
+    hands.ready(page)
+    assert_cards(
+        page, PosteriorUsedConfig(target="two_modes", loc_1=2.0, scale=0.6, n_samples=1000)
+    )
+
+
+def test_the_k_of_the_training_steps_through_its_stops_and_moves_the_right_q(visit):
+    page = visit(viewport=TALL).open(NAME, "?part=trained&target=two_modes")
+    hands.press(page, "K", "ArrowLeft")
+    assert query(page)["trained_K"] == "10"
+    best = posterior_best.best("two_modes")
+    for before, (x, y, scale) in (("ELBO: ", best["1"]), ("IWAE: ", best["10"])):
+        config = PosteriorUsedConfig(
+            target="two_modes", loc_1=x, loc_2=y, scale=scale, n_samples=10
+        )
+        assert_cards(page, config, before)
+
+
+def test_a_phone_keeps_the_handles_inside(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True).open(
+        NAME, "?x=-6&y=6&scale=3"
+    )
+    hands.ready(page)
+    for name in ("center", "lift", "scale", "K"):
+        box = hands.knob(page, name).bounding_box()
+        assert (box["width"], box["height"]) == (44, 44)
+        assert 0 <= box["x"] <= 346
