@@ -1,0 +1,159 @@
+"""Gradients under the hand: four scenes dragged, by keyboard, and their numbers checked."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import hands
+import numpy as np
+import pytest
+
+from iwae_core.evaluation.studies import backward_cost, contributions, fans, snr
+from iwae_core.evaluation.studies.backward_cost import BackwardCostReport
+from iwae_core.evaluation.studies.contributions import ContributionsConfig
+from iwae_core.evaluation.studies.fans import FansConfig
+from iwae_core.evaluation.studies.snr import SnrConfig
+from iwae_core.ui import gradients_backward, gradients_jobs
+from iwae_core.view.numbers import digits, fixed, percent
+
+NAME = "gradients"
+
+
+TALL = {"width": 1280, "height": 1300}  # what is dragged by the mouse must be in sight
+
+
+def query(page):
+    """The settings in the address, the defaults left out."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def both(values, n=3):
+    return " | ".join(digits(float(value), n) for value in values)
+
+
+def assert_samples(page, config):
+    """Hold that the cards say what the study computes for this state."""
+    report, shown, K = contributions.run(config), hands.cards(page), config.n_samples
+    length = {
+        name: [np.hypot(*getattr(report, name)[part : part + 2]) for part in (0, 2)]
+        for name in ("vae_sum", "iwae_sum", "vae_mean", "iwae_mean")
+    }
+    heaviest = shown["Heaviest sample"]
+    assert heaviest == (percent(report.weight.max()), f"VAE gives each {percent(1 / K)}")
+    assert shown["ESS"] == (digits(report.ess), f"of {K}")
+    for group, name in enumerate(("Encoder", "Decoder")):
+        card = shown[f"{name}: VAE | IWAE"]
+        assert card.value == both([length["vae_sum"][group], length["iwae_sum"][group]])
+        means = both([length["vae_mean"][group], length["iwae_mean"][group]])
+        assert card.note == f"mean over draws: {means}"
+    assert shown["ELBO | bound"].value == f"{fixed(report.elbo)} | {fixed(report.bound)}"
+
+
+def test_twelve_random_states_of_samples_print_the_numbers_of_the_study(visit):
+    draws = np.random.default_rng(5)
+    page = visit().open(NAME)
+    for _ in range(12):
+        config = ContributionsConfig(
+            shift=round(draws.uniform(-3, 3), 2),
+            scale=round(draws.uniform(1, 2), 2),
+            n_samples=int(draws.choice([1, 2, 7, 16, 64])),
+            seed=int(draws.integers(1000)),
+        )
+        page.goto(
+            page.url.split("?")[0] + f"?shift={config.shift}&scale={config.scale}"
+            f"&samples={config.n_samples}&seed={config.seed}"
+        )
+        hands.ready(page)
+        assert_samples(page, config)
+
+
+def test_q_and_k_are_dragged_and_the_exact_means_follow(visit):
+    page = visit(viewport=TALL).open(NAME)
+    hands.ready(page)
+    box = hands.knob(page, "mean").bounding_box()
+    page.mouse.move(box["x"] + 22, box["y"] + 22)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 20, box["y"] + 40)
+    page.locator(".lab-scene[data-fresh=false]").wait_for()
+    assert hands.cards(page)["Encoder: VAE | IWAE"].note == "mean over draws: …"
+    assert query(page) == {}
+    page.mouse.up()
+    page.wait_for_url(re.compile("shift="))
+    hands.ready(page)
+    hands.drag(page, "width", 25)
+    hands.drag(page, "samples", 90)
+    found = query(page)
+    assert float(found["scale"]) > 1.3
+    assert int(found["samples"]) > 8
+    assert_samples(
+        page,
+        ContributionsConfig(
+            shift=float(found["shift"]),
+            scale=float(found["scale"]),
+            n_samples=int(found["samples"]),
+        ),
+    )
+
+
+def test_k_moves_along_the_bound_and_the_estimator_is_a_press(visit):
+    page = visit(viewport=TALL).open(NAME, "?part=fans")
+    hands.press(page, "K", "ArrowRight", "ArrowRight", "ArrowRight")
+    assert query(page)["K"] == "8"
+    with hands.answered(page):
+        page.get_by_role("button", name="Stick the landing", exact=True).click()
+    assert query(page)["estimator"] == "stick_the_landing"
+    config = FansConfig(estimator="stick_the_landing", n_samples=8)
+    report, shown = fans.run(config), hands.cards(page)
+    assert shown["Encoder: right half"].value == percent(report.agreeing[0])
+    assert shown["Decoder: right half"].value == percent(report.agreeing[1])
+    assert shown["Signal to noise"].value == both(report.snr.reshape(2, 2).mean(axis=1))
+    bias = np.hypot(*(report.mean - report.bound_gradient)[:2])
+    assert shown["Away from the bound's"].value == digits(bias)
+    assert shown["Bound (nats)"].value == fixed(report.bound, 3)
+    with hands.answered(page):
+        page.get_by_role("button", name="DReG", exact=True).click()
+    assert hands.cards(page)["Away from the bound's"].note == "unbiased for the bound"
+    hands.drag(page, "K", 600)
+    assert query(page)["K"] == "1024"
+
+
+def test_a_line_is_drawn_before_the_curves_are_shown(visit):
+    page = visit().open(NAME, "?part=snr")
+    hands.press(page, "guess", "ArrowUp", "ArrowUp", "Shift+ArrowDown")
+    guess = float(query(page)["guess"])
+    assert guess == pytest.approx(-0.4)
+    assert set(hands.cards(page)) == {"Your slope", "Encoder at K = 1"}
+    page.get_by_role("button", name="That is my line").focus()
+    with hands.answered(page):
+        page.keyboard.press("Enter")
+    assert query(page)["answer_snr"] == "falls"
+    page.get_by_text("Right: it falls.").wait_for()
+    report = snr.run(SnrConfig())
+    hands.press(page, "at", "ArrowRight")
+    s, shown = snr.N_SAMPLES.index(128), hands.cards(page)
+    assert query(page)["at"] == "128"
+    for group, name in enumerate(("Encoder", "Decoder")):
+        card = shown[f"{name}'s ratio"]
+        assert card.value == digits(report.snr[0, s, group])
+        assert card.note == f"measured {digits(report.snr_hat[0, s, group])} (100 repeats)"
+    slopes = " | ".join(fixed(slope, 3) for slope in report.slope[0])
+    assert shown["Slopes"].value == slopes
+    assert shown["Slopes"].note.endswith(f"you drew {fixed(guess)}")
+
+
+def test_the_ring_goes_from_one_way_backward_to_another(visit):
+    page = visit(viewport={"width": 390, "height": 844}).open(NAME, "?part=backward&way=exact")
+    hands.press(page, "way", "ArrowRight", "ArrowRight", "ArrowRight")
+    assert query(page)["way"] == "truncated_0.1"
+    report = gradients_jobs.shipped(BackwardCostReport, "backward_shifted")
+    at = gradients_backward.WAYS.index("truncated_0.1")
+    errors, shown = gradients_backward.by_group(report), hands.cards(page)
+    assert shown["Go backward"].value == percent(report.modes[at].touched)
+    assert shown["Added error"].value == both(errors["added"][at], 2)
+    assert shown["Bias"].value == both(errors["bias"][at], 2)
+    assert shown["Bias over mean"].value == both(errors["of_mean"][at], 2)
+    assert report.n_repeats == backward_cost.N_REPEATS
+    box = hands.knob(page, "way").bounding_box()
+    assert (box["width"], box["height"]) == pytest.approx((44, 44), abs=0.01)
+    with hands.answered(page):
+        page.keyboard.press("Control+z")
+    assert query(page)["way"] == "exact"
