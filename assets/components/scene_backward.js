@@ -102,7 +102,7 @@ function drawWeights(pen, sheet, { touched, kind, i }, model, tones, alpha) {
     pen.fillRect(left, scale.toY(weight), Math.max(1, right - left - (K > 80 ? 0 : 1)), scale.box.bottom - scale.toY(weight));
   });
   pen.restore();
-  const said = kind === "resampled" ? model.names[i] : `dark: ${percent(touched)} go backward`;
+  const said = kind === "resampled" ? model.names[i] : `full color: ${percent(touched)} go backward`;
   note(pen, said, scale.box.right - 2, scale.box.top + 18, { color: tones.text, align: "right", halo: tones.background });
 }
 
@@ -189,7 +189,7 @@ function cards({ state, numbers, model }) {
     },
     {
       label: "Hold 99 % of the weight", value: times ? percent(times.needed[times.needed.length - 1]) : "–",
-      note: times ? `of the timed net's samples; untrained ${percent(times.needed[0])}` : "not measured yet",
+      note: times ? `of samples, timed net; untrained ${percent(times.needed[0])}` : "not measured yet",
     },
   ];
 }

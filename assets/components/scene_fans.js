@@ -143,7 +143,8 @@ const agree = (share) => (Number.isNaN(share) ? "no mean" : percent(share));
 function cards({ numbers, model }) {
   const { snr, mean, boundGradient, agreeing, bound } = numbers;
   const bias = Math.hypot(mean[0] - boundGradient[0], mean[1] - boundGradient[1]);
-  const off = bias > 1e-6 * long(boundGradient, 0);
+  // The quadrature behind both has a relative error of up to 2e-4.
+  const off = bias > Math.max(1e-3 * long(boundGradient, 0), 1e-9 * long(numbers.std, 0));
   return [
     { label: "Encoder: right half", value: agree(agreeing[0]), note: "within 90° of their mean", help: "Share of the sixty arrows that point less than 90 degrees away from their exact mean; pure noise gives a half." },
     { label: "Decoder: right half", value: agree(agreeing[1]), note: "within 90° of their mean" },
