@@ -5,7 +5,7 @@ import { contour, levels } from "./contours.js";
 import { digits } from "./numbers.js";
 import { axes, line, note, segment, spot, ticks } from "./plot.js";
 import { drawPlane, SHARES, SIGMAS } from "./posterior_plane.js";
-import { klUsed, law, logShare, shareTable, weightsFromGrid } from "./used.js";
+import { klUsed, law, logShare, shareTable, thinned, weightsFromGrid } from "./used.js";
 
 const CURVE = [1, 2, 3, 4, 6, 8, 12, 16, 25, 40, 64, 100, 160, 250, 400, 630, 1000]; // K
 const MAX_SAMPLES = 1000;
@@ -30,7 +30,7 @@ function decode(meta, arrays) {
       lines: outline(p, n),
     };
   });
-  return { ...meta, panels, eps: arrays.eps?.values, probability: arrays.probability.values };
+  return { ...meta, panels, coarse: arrays.eps && thinned(arrays.eps.values, arrays.probability.values, meta.step) };
 }
 
 const klAt = (of, K, logMarginal) => klUsed(of, shareTable(of, K), logMarginal);
@@ -57,7 +57,7 @@ function compute(state, model) {
 function one(panel, q, K, model) {
   const known = sameQ(q, panel.q); // then the weights are exact, whatever K
   const fresh = known && K === model.K;
-  const of = known ? panel.law : law(weightsFromGrid(panel.table, q, model.eps), model.probability);
+  const of = known ? panel.law : law(weightsFromGrid(panel.table, q, model.coarse.eps), model.coarse.probability);
   const { kl_q, kl_used } = panel.report;
   return {
     q, known, fresh,

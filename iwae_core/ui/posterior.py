@@ -102,6 +102,7 @@ def show(
             "part": part,
             "view": link.value(VIEW),
             "samples": _SAMPLES[part].name,
+            "step": step,
             "K": K,
             "panels": [_described(plane) for plane in planes],
             **more,

@@ -64,6 +64,19 @@ def test_shares_and_divergences_equal_the_core(tmp_path, scene):
         assert kl == pytest.approx(exact, abs=1e-9)
 
 
+def test_every_other_node_is_a_rule_of_twice_the_step(tmp_path):
+    eps, probability = posterior_used.nodes()
+    (found,) = under_node(
+        tmp_path, [["thinned", eps.ravel().tolist(), probability.tolist(), 0.25]], "used"
+    )
+    kept = np.reshape(found["eps"], (-1, 2))
+    wide, expected = posterior_used.nodes(0.5)
+    inside = (wide**2).sum(axis=1) <= (kept**2).sum(axis=1).max() + 1e-9
+    np.testing.assert_allclose(kept, wide[inside], atol=1e-12)
+    share = expected[inside] / expected[inside].sum()
+    np.testing.assert_allclose(found["probability"], share, rtol=1e-9)
+
+
 def test_a_table_of_log_p_is_read_straight_between_its_points(tmp_path):
     # A plane is what such reading gives back exactly, between midpoints and beyond the edge.
     n, low, high = 5, [-1.0, 2.0], [4.0, 4.0]
