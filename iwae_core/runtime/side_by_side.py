@@ -35,7 +35,7 @@ class Twins:
         self._lock = threading.Lock()
         self._at = {name: Progress(name=name, config=config) for name in SCRIPTS}
         self._asked = time.monotonic()
-        self._stopped = False
+        self.stopped = False
 
     def start(self) -> None:
         """Submit the first slice of each script."""
@@ -44,7 +44,7 @@ class Twins:
 
     def cancel(self) -> None:
         """Submit no more slices."""
-        self._stopped = True
+        self.stopped = True
 
     def share(self) -> float:
         """How much is done, from 0 to 1; whoever asks is still waiting."""
@@ -59,8 +59,8 @@ class Twins:
         future.add_done_callback(partial(self._take, name, tries))
 
     def _take(self, name: str, tries: int, future: "Future[Progress]") -> None:
-        if self._stopped or time.monotonic() - self._asked > _LEASE:
-            self._stopped = True
+        if self.stopped or time.monotonic() - self._asked > _LEASE:
+            self.stopped = True
             return
         try:
             progress = future.result()

@@ -130,21 +130,24 @@ def _start(asked: SideBySideConfig) -> None:
 
 
 def _end() -> None:
-    st.session_state.pop(_JOB).cancel()
+    job: Twins | None = st.session_state.pop(_JOB, None)
+    if job is not None:
+        job.cancel()
 
 
 def _watch(job: Twins) -> None:
     share = job.share()
-    if job.fault:
-        _end()
-        st.error(f"The run has stopped: {job.fault}.", icon=":material/error:")
-    elif job.report is not None:
+    if job.report is not None:
         st.session_state[_REPORT] = job.report
         _end()
-        st.rerun()
+    if job.stopped or st.session_state.get(_JOB) is not job:
+        _end()
+        st.rerun()  # the whole page: its button and its figures come back
+    if job.fault:
+        st.error(f"The run has stopped: {job.fault}.", icon=":material/error:")
     else:
         st.progress(share, f"Both scripts run in worker processes: {share:.0%} of the steps")
-        st.button("Cancel", on_click=_end, icon=":material/stop:")
+    st.button("Cancel", on_click=_end, icon=":material/stop:")
 
 
 def _show(asked: SideBySideConfig) -> None:

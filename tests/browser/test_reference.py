@@ -53,6 +53,7 @@ def test_a_term_in_prose_opens_the_glossary_beside_the_lesson(visit):
 
 def columns(page):
     """Left edges of the two cells of the first differing line."""
+    page.locator(".lab-twins li.differs").first.wait_for()
     cells = page.locator(".lab-twins li.differs").first.locator("> div")
     assert cells.count() == 2
     return [cells.nth(i).bounding_box() for i in range(2)]

@@ -175,7 +175,7 @@ def test_a_run_can_be_cancelled(monkeypatch):
     job = app.session_state["side_by_side.job"]
     press(app, "Cancel")
     assert "Run both" in [button.label for button in app.button]
-    assert job._stopped
+    assert job.stopped
     assert job.report is None
 
 
