@@ -164,7 +164,7 @@ function formula({ state, numbers, model }) {
 }
 
 // The mean of B independent gradients has sqrt(B) times the ratio of one.
-const needed = (snr) => (snr > 0 ? digits(1 / snr ** 2) : "∞");
+const needed = (snr) => (snr > 0 ? digits(Math.max(1, 1 / snr ** 2)) : "∞");
 
 function cards({ state, numbers, model }) {
   const yours = { label: "Your slope", value: fixed(Number(state.guess)), note: "of the encoder's line" };
@@ -179,7 +179,7 @@ function cards({ state, numbers, model }) {
       note: `theory ${fixed(encoder.theory, 1)} | ${fixed(decoder.theory, 1)}; you drew ${fixed(Number(state.guess))}`,
       help: "Encoder and decoder: of the logarithm of the ratio against log K, over K = 512 to 4096.",
     },
-    { label: "To average", value: needed(encoder.snr), note: `gradients; decoder: ${needed(decoder.snr)}`, help: "About how many independent gradients must be averaged until signal equals noise: one over the ratio squared." },
+    { label: "To average", value: needed(encoder.snr), note: `gradients; decoder: ${needed(decoder.snr)}`, help: "About how many independent gradients must be averaged until signal equals noise: one over the ratio squared, at least one." },
   ];
 }
 
