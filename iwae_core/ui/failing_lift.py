@@ -113,7 +113,7 @@ def discuss(link: Link, text: Text) -> None:
     far = study(
         LiftConfig(shift=float(off["shift"]), ratio=float(off["ratio"]), seed=link.value(SEED))
     )
-    text.show(f"lift_{answer}")
+    text.show(f"lift_answer_{answer}")
     text.show(
         "lift_why",
         measured=digits(seen.ess_each[ASKED - 1]),

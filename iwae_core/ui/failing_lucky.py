@@ -125,7 +125,7 @@ def discuss(link: Link, text: Text) -> None:
         return
     (heaviest,) = study(START).largest[:1].tolist()
     seen = study(LuckyConfig(seed=START.seed, left_out=(heaviest,)))
-    text.show(f"lucky_{answer}")
+    text.show(f"lucky_answer_{answer}")
     text.show(
         "lucky_why",
         before=digits(seen.full.estimate),

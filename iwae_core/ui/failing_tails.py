@@ -150,7 +150,7 @@ def discuss(link: Link, text: Text) -> None:
     if not answer:
         return
     seen = study(TailsConfig(seed=link.value(SEED)))
-    text.show(f"tails_{answer}")
+    text.show(f"tails_answer_{answer}")
     text.show(
         "tails_why",
         coverage=percent(seen.coverage),
