@@ -62,5 +62,7 @@ def test_a_port_that_is_no_port_is_refused(port, capsys):
 
 def test_help_needs_no_torch():
     # `iwae-lab --help` answers at once; torch alone takes a second to import.
-    code = "import sys; from iwae_core import cli; cli._parser([]); sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from iwae_core import cli; cli._parser([]); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

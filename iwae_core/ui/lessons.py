@@ -56,13 +56,13 @@ _PLANNED = (
         section="The bound",
         icon=":material/stacked_line_chart:",
     ),
-    Lesson(name="gradients", title="Gradients", section="The bound", icon=":material/explore:"),
     Lesson(
         name="posterior_used",
         title="The posterior you really use",
         section="The bound",
         icon=":material/blur_on:",
     ),
+    Lesson(name="gradients", title="Gradients", section="The bound", icon=":material/explore:"),
     Lesson(name="train", title="Train", section="Training", icon=":material/play_circle:"),
     Lesson(name="claims", title="Claims, tested", section="Reference", icon=":material/gavel:"),
     Lesson(

@@ -164,7 +164,10 @@ def numbers(report: TightnessReport, at: RunsReport) -> dict[str, float | int | 
     if until == 0:
         breaks = "the approximation is within 10 % of the gap from K = 1 on."
     elif until < last:
-        breaks = f"up to K = {until:.0f} (gray in the gap's view) the approximation is off by more than 10 %."
+        breaks = (
+            f"up to K = {until:.0f} (gray in the gap's view) the approximation is off by more "
+            "than 10 %."
+        )
     else:
         breaks = f"the approximation is off by more than 10 % up to K = {last:.0f}, the last."
     return {

@@ -5,8 +5,8 @@ follow the hand without new noise and without the proposal's quantiles. x depend
 freedom of a Student t; it is given for a ladder of them. A draw from the wide part of a defensive
 mixture does not move at all.
 
-``moved(noise, family, loc, scale, df)`` equals, to the last bit or two, what :mod:`.weighting` draws
-for the same seed; a test holds that, and another holds the browser to it.
+``moved(noise, family, loc, scale, df)`` equals, to the last bit or two, what :mod:`.weighting`
+draws for the same seed; a test holds that, and another holds the browser to it.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,8 @@ from iwae_core.evaluation.studies.weighting import WeightingConfig, run
 def test_moved_noise_is_what_the_study_draws(family, loc, scale, df):
     config = WeightingConfig(family=family, loc=loc, scale=scale, df=df, n_samples=50, seed=4)
     given = noise(family, 50, 4, df)
-    np.testing.assert_allclose(moved(given, family, loc, scale, df), run(config).z, rtol=0, atol=1e-12)
+    found = moved(given, family, loc, scale, df)
+    np.testing.assert_allclose(found, run(config).z, rtol=0, atol=1e-12)
 
 
 def test_a_student_t_brings_every_stop_of_the_tail_handle():
