@@ -6,7 +6,8 @@ PORT ?= 8501
 HOST ?= 127.0.0.1
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-TEST_OPTIONS ?=
+# Whole files go to one worker each: a file shares its server and its browser.
+TEST_OPTIONS ?= -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help app test check bench lock clean
 

@@ -137,6 +137,7 @@ def test_a_preset_moves_the_scene_and_back_in_history_undoes_it(visit):
     moved = query(page)["loc"]
     hands.drag(page, "peak", -90)
     assert query(page).get("loc") != moved
+    page.wait_for_timeout(700)  # the address may lag a write by half a second (ui/url.py)
     page.go_back()
     page.wait_for_url(re.compile(f"loc={re.escape(moved)}(&|$)"))
     page.wait_for_function(
