@@ -17,7 +17,7 @@ from iwae_core.sampling import estimators, psis, resampling, weights
 from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "better_proposals"
-N_STATES = 5  # of each part
+N_STATES = 6  # of each part
 
 
 def go(page, **query):
