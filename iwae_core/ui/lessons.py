@@ -64,6 +64,14 @@ _PLANNED = (
     ),
     Lesson(name="gradients", title="Gradients", section="The bound", icon=":material/explore:"),
     Lesson(name="train", title="Train", section="Training", icon=":material/play_circle:"),
+    Lesson(name="twins", title="Twins", section="Training", icon=":material/diversity_2:"),
+    Lesson(name="xray", title="Weight x-ray", section="Training", icon=":material/skeleton:"),
+    Lesson(
+        name="board",
+        title="Train K by test K",
+        section="Training",
+        icon=":material/grid_on:",
+    ),
     Lesson(name="claims", title="Claims, tested", section="Reference", icon=":material/gavel:"),
     Lesson(
         name="side_by_side",
