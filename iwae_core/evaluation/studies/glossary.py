@@ -22,7 +22,7 @@ from iwae_core.places import ASSETS
 PAGES = (
     *("home", "borrowed_samples", "when_weights_fail", "better_proposals"),
     *("elbo_to_iwae", "posterior_used", "gradients"),
-    *("train", "twins", "weight_xray", "train_k_test_k"),
+    *("train", "twins", "xray", "board"),
     *("collapse_predicted", "collapse_diagnosed", "how_good"),
     *("claims", "side_by_side", "glossary", "teachers_room", "about"),
 )
