@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from iwae_core.ui import code, controls, lesson, runs, training
+from iwae_core.ui import code, controls, lesson, player, runs, training
 from iwae_core.ui.url import Link
 
 text = lesson.load("train")
@@ -34,8 +34,7 @@ def explore() -> None:
     config = training.config(link)
     run = runs.watch(config)
     if run is not None:
-        runs.transport(run)
-        runs.picture(run, title=runs.objective_title(config))
+        player.show(run, title=runs.objective_title(config))
     guess = controls.choice(link, training.GUESS, text.parts["ask"], names=training.GUESSES)
     if guess != "none":
         text.show(f"guess_{guess}")

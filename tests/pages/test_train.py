@@ -11,7 +11,7 @@ import pytest
 from iwae_core.runtime import executor, watched
 from iwae_core.training import advance, begin
 from iwae_core.training.frame import observe
-from iwae_core.ui import code, runs
+from iwae_core.ui import code, player
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,7 +32,7 @@ def held(app):
     (element,) = [
         element
         for element in app.get("bidi_component")
-        if element.proto.component_name == runs.NAME
+        if element.proto.component_name == player.NAME
     ]
     return watched.find(json.loads(element.proto.json)["run_id"])
 
