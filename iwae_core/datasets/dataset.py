@@ -35,10 +35,11 @@ class Dataset:
     train_labels: Tensor | None  # (N,) int64; None where nobody labeled the data
     test_labels: Tensor | None  # (M,) int64
     class_names: tuple[str, ...]  # class_names[label]; empty without labels
-    image_shape: tuple[int, int] | None  # rows, columns; None if a row is a point in the plane
+    image_shape: tuple[int, int] | None  # rows, columns; None if a row is no picture
     binary: bool
     already_binarized: bool
     likelihood: Likelihood  # the decoder's likelihood that fits these data
+    column_names: tuple[str, ...] = ()  # of a table; empty for pixels and the plane
 
     def __post_init__(self) -> None:
         faults = [

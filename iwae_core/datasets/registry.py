@@ -1,4 +1,10 @@
-"""The one list of data sets. To add one, add an entry to ``DATASETS``: no page needs an edit."""
+"""The one list of data sets. To add one, add an entry to ``DATASETS``: no page needs an edit.
+
+Two kinds of data set have no entry, for their name says what they are: ``drawn.`` and the string
+of points drawn by hand (:mod:`iwae_core.datasets.drawn`), and ``upload.`` and the digest of a
+reader's table (:mod:`iwae_core.datasets.uploads`). A configuration that names one is as much a
+value as any.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +14,7 @@ from pathlib import Path
 
 from torch import Generator, Tensor
 
-from iwae_core.datasets import published, synthetic
+from iwae_core.datasets import drawn, published, synthetic, uploads
 from iwae_core.datasets.dataset import Dataset, Likelihood
 from iwae_core.datasets.files import PublishedFiles, data_folder
 from iwae_core.datasets.published import Reader, Split
@@ -18,7 +24,8 @@ from iwae_core.rng import stream
 PLANE_TRAIN_SIZE = 2000
 PLANE_TEST_SIZE = 1000
 
-Plane = Callable[[int, Generator], tuple[Tensor, Tensor]]  # n, generator -> x (n, 2), labels (n,)
+# n, generator -> x (n, 2), labels (n,) or None
+Plane = Callable[[int, Generator], tuple[Tensor, Tensor | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,13 +176,71 @@ DATASETS: Mapping[str, DatasetSpec] = {
 }
 
 
+def check_name(name: str) -> str:
+    """Return the name if a data set can have it; nothing is read.
+
+    Raises:
+        ValueError: If it cannot; the text has the nearest name and the list, or says what is wrong
+            with a drawing.
+    """
+    if not isinstance(name, str):
+        check_known(name, DATASETS, "data set")
+    elif name.startswith(drawn.PREFIX):
+        drawn.check_drawing(name.removeprefix(drawn.PREFIX))
+    elif name.startswith(uploads.PREFIX):
+        uploads.check_name(name)
+    else:
+        check_known(name, DATASETS, "data set")
+    return name
+
+
 def find(name: str) -> DatasetSpec:
     """Look a data set up by name.
 
     Raises:
-        ValueError: If no data set has this name; the text has the nearest one and the list.
+        ValueError: As :func:`check_name`.
+        OSError: If it is an uploaded table that is not on this machine.
     """
-    return DATASETS[check_known(name, DATASETS, "data set")]
+    check_name(name)
+    if name.startswith(drawn.PREFIX):
+        return _drawn(name)
+    return _uploaded(name) if name.startswith(uploads.PREFIX) else DATASETS[name]
+
+
+def _drawn(name: str) -> DatasetSpec:
+    code = name.removeprefix(drawn.PREFIX)
+    return DatasetSpec(
+        title="Your drawing",
+        description=f"{len(drawn.decode(code))} points drawn by hand, each a small round cloud.",
+        source="drawn by a reader",
+        license="the reader's own",
+        read=partial(read_plane, name, partial(drawn.cloud, code)),
+    )
+
+
+def _uploaded(name: str) -> DatasetSpec:
+    data = _load(name, None)
+
+    def read(folder: Path | None) -> Split:
+        return Split(
+            train=data.train,
+            test=data.test,
+            train_labels=data.train_labels,
+            test_labels=data.test_labels,
+        )
+
+    return DatasetSpec(
+        title=data.title,
+        description=data.description,
+        source=data.source,
+        license=data.license,
+        read=read,
+        class_names=data.class_names,
+        image_shape=data.image_shape,
+        binary=data.binary,
+        already_binarized=data.already_binarized,
+        likelihood=data.likelihood,
+    )
 
 
 def load(name: str, folder: str | PathLike[str] | None = None) -> Dataset:
@@ -185,7 +250,7 @@ def load(name: str, folder: str | PathLike[str] | None = None) -> Dataset:
     in the folder nor in the user's cache: a page asks :func:`missing_files` before it waits.
 
     Args:
-        name: Key of ``DATASETS``.
+        name: Key of ``DATASETS``, or the name of a drawing or an uploaded table.
         folder: Where published files lie, directly or below a subfolder of the set's name; by
             default the environment variable ``IWAE_LAB_DATA``. The other sets need none.
 
@@ -195,15 +260,19 @@ def load(name: str, folder: str | PathLike[str] | None = None) -> Dataset:
     Raises:
         ValueError: If the name is unknown, the folder does not exist, or a file is damaged or
             not the published one.
-        OSError: If a file is nowhere and could not be downloaded; the text says what to do.
+        OSError: If a file is nowhere and could not be downloaded, or an uploaded table is not on
+            this machine; the text says what to do.
     """
     # Sets without files ignore the folder, so that a bad one cannot keep the digits away.
-    return _load(name, data_folder(folder) if find(name).files else None)
+    published_files = _files_of(check_name(name))
+    return _load(name, data_folder(folder) if published_files else None)
 
 
 # Four, for a process that has seen every image set would hold 0.7 GB.
 @lru_cache(maxsize=4)
 def _load(name: str, folder: Path | None) -> Dataset:
+    if name.startswith(uploads.PREFIX):
+        return uploads.load(name)
     spec = find(name)
     split = spec.read(folder)
     return Dataset(
@@ -224,13 +293,21 @@ def _load(name: str, folder: Path | None) -> Dataset:
     )
 
 
+def _files_of(name: str) -> PublishedFiles | None:
+    return DATASETS[name].files if name in DATASETS else None
+
+
 def missing_files(name: str, folder: str | PathLike[str] | None = None) -> tuple[str, ...]:
     """Names of the files that :func:`load` would have to download, or could not find.
 
     Raises:
         ValueError: If the name is unknown or the folder does not exist.
     """
-    files = find(name).files
+    check_name(name)
+    if name.startswith(uploads.PREFIX):
+        path = uploads.path_of(name)
+        return () if path.is_file() else (path.name,)
+    files = _files_of(name)
     if files is None:
         return ()
     place = data_folder(folder)

@@ -50,7 +50,7 @@ class TrainConfig:
         ValueError: If any field is out of range or any name is unknown; all faults at once.
     """
 
-    dataset: str = "digits"
+    dataset: str = "digits"  # or "drawn.<points>", "upload.<digest>"
     data_folder: str | None = None  # where MNIST's files lie; None asks the environment
     objective: str = "iwae"
     objective_setting: float | None = None  # alpha, beta or M; None takes the entry's default
@@ -92,7 +92,6 @@ class TrainConfig:
 
     def _unknown_names(self) -> list[str]:
         choices = (
-            ("dataset", self.dataset, datasets.DATASETS),
             ("objective", self.objective, OBJECTIVES),
             ("estimator", self.estimator, ESTIMATORS),
             ("backward", self.backward, BACKWARD),
@@ -104,6 +103,10 @@ class TrainConfig:
             ("device", self.device, DEVICES),
         )
         faults = []
+        try:
+            datasets.check_name(self.dataset)
+        except ValueError as fault:
+            faults.append(f"dataset: {fault}")
         for kind, name, known in choices:
             try:
                 check_known(name, known, kind)
