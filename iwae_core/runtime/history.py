@@ -69,7 +69,9 @@ class History:
             self.steps.extend(np.stack([records.step, records.objective, records.ess], axis=1))
         if frame is not None:
             self.frame = frame
-            self.held_out.extend(np.array([[frame.step, frame.bound_1, frame.bound_64]]))
+            rows = self.held_out.rows
+            if not len(rows) or rows[-1, 0] < frame.step:  # else it stands there already
+                self.held_out.extend(np.array([[frame.step, frame.bound_1, frame.bound_64]]))
 
     def seen(self) -> Seen:
         """What there is now."""

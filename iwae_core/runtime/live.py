@@ -8,6 +8,9 @@ worker costs its slice in the same way.
 
 A run lives by its polls. Without one for ``lease_seconds`` it stops submitting and keeps its
 state; the next poll lets it go on.
+
+A run may start from the past of another, or of itself before the server was killed: it then
+replays from a kept state to the step named, and stands there, paused.
 """
 
 import math
@@ -20,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from iwae_core.runtime.history import History, Seen
+from iwae_core.runtime.lineage import Lineage, Origin, Piece
 from iwae_core.runtime.slices import Done, Work, carry_out
 from iwae_core.training import RunState, TrainConfig
 
@@ -40,6 +44,7 @@ class Status:
         n_samples: K of the settings in force.
         cause: Why it stopped, for people; empty while it can go on.
         generation: Counts the resets; curves of an older one are over.
+        replaying_to: The step that a replay is on its way to; None when it is there.
     """
 
     mode: Mode
@@ -48,13 +53,24 @@ class Status:
     n_samples: int
     cause: str
     generation: int
+    replaying_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """A run at one moment, for whoever keeps it; None as the state until it has begun."""
+
+    status: Status
+    state: RunState | None
+    lineage: Lineage
+    seen: Seen
 
 
 class LiveRun:
     """One run on an executor; every method returns at once and may be called from any thread.
 
     Args:
-        config: The run's settings.
+        config: The run's settings, or the past to start from.
         executor: Where slices run.
         slice_seconds: Length of a slice to aim for.
         lease_seconds: How long a run goes on without a poll.
@@ -63,7 +79,7 @@ class LiveRun:
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: TrainConfig | Origin,
         executor: Executor,
         *,
         slice_seconds: float = 0.25,
@@ -80,12 +96,20 @@ class LiveRun:
         self._ticket = 0  # results of an older ticket are dropped
         self._in_flight = False
         self._generation = 0
-        self._start_over(config)
+        # Called at every news, with the run locked: it must only take note and return.
+        self.on_news: Callable[[], None] = lambda: None
+        if isinstance(config, Origin):
+            self._start_over(config.lineage.config_now(), config)
+        else:
+            self._start_over(config)
 
-    def _start_over(self, config: TrainConfig) -> None:
+    def _start_over(self, config: TrainConfig, origin: Origin | None = None) -> None:
         self._generation += 1
         self._config = config
-        self._state: RunState | None = None
+        self._lineage = Lineage(config) if origin is None else origin.lineage
+        self._state: RunState | None = None if origin is None else origin.state
+        self._origin = origin
+        self._pieces: list[Piece] = [] if origin is None else origin.pieces()
         self._changes: dict[str, Any] = {}
         self._mode: Mode = "paused"
         self._cause = ""
@@ -94,7 +118,7 @@ class LiveRun:
         self._unseen_seconds = math.inf  # training time since the last look
         self._look_seconds = 0.0
         self._steps_left = 0  # of a single-step request
-        self.history = History()
+        self.history = History() if origin is None else origin.history
         self._submit_first_look()
 
     # What a person does -----------------------------------------------------------------------
@@ -114,6 +138,9 @@ class LiveRun:
                 self._mode = "paused"
                 if self._state is not None:  # else the run is still to begin, paused or not
                     self._drop_slice()
+                    if self._pieces:  # a replay goes on to its end
+                        self._submit()
+                self.on_news()
 
     def step(self, n_steps: int = 1) -> None:
         """Pause, then take ``n_steps`` updates."""
@@ -160,7 +187,7 @@ class LiveRun:
         """Renew the lease and say how the run stands."""
         with self._lock:
             self.last_poll = self._clock()
-            if self._mode == "playing" and not self._in_flight:
+            if self._has_work() and not self._in_flight:
                 self._submit()
             return self.status()
 
@@ -169,13 +196,29 @@ class LiveRun:
         with self._lock:
             return self.poll(), self.history.seen()
 
+    def snapshot(self) -> Snapshot:
+        """All of the run, of one moment."""
+        with self._lock:
+            return Snapshot(
+                status=self.status(),
+                state=self._state,
+                lineage=self._lineage,
+                seen=self.history.seen(),
+            )
+
     def status(self) -> Status:
         """How the run stands, without renewing its lease."""
         with self._lock:
             speed = 1 / self._seconds_per_step if self._seconds_per_step else 0.0
             step = self._state.step if self._state else 0
             return Status(
-                self._mode, step, speed, self._config.n_samples, self._cause, self._generation
+                self._mode,
+                step,
+                speed,
+                self._config.n_samples,
+                self._cause,
+                self._generation,
+                self._origin.step if self._origin is not None and self._pieces else None,
             )
 
     @property
@@ -198,14 +241,24 @@ class LiveRun:
         self._in_flight = False
         self._steps_left = 0
 
+    def _has_work(self) -> bool:
+        return self._mode == "playing" or bool(self._pieces and self._mode == "paused")
+
     def _submit(self) -> None:
         if self._in_flight:
             return
-        if self._steps_left:
+        if self._pieces:
+            n_left = self._pieces[0].end - self._state.step if self._state else 0
+            n_steps = min(self._slice_steps(), n_left)
+            last = len(self._pieces) == 1 and n_steps == n_left
+            self._send(n_steps=n_steps, look=last or self._time_to_look())
+        elif self._steps_left:
             self._send(n_steps=self._steps_left, look=True)
         elif self._mode == "playing":
-            look = self._unseen_seconds * _LOOK_SHARE >= self._look_seconds
-            self._send(n_steps=self._slice_steps(), look=look)
+            self._send(n_steps=self._slice_steps(), look=self._time_to_look())
+
+    def _time_to_look(self) -> bool:
+        return self._unseen_seconds * _LOOK_SHARE >= self._look_seconds
 
     def _slice_steps(self) -> int:
         if not self._seconds_per_step:
@@ -213,11 +266,17 @@ class LiveRun:
         return max(1, min(2000, round(self._slice_seconds / self._seconds_per_step)))
 
     def _send(self, *, n_steps: int, look: bool) -> None:
+        start = self._state if self._state is not None else self._lineage.config
+        changes = dict(self._changes) if isinstance(start, RunState) else {}
+        if self._pieces:
+            changes = dict(self._pieces[0].values)
+            start = self._pieces[0].ready(start) if isinstance(start, RunState) else start
         work = Work(
-            start=self._state if self._state is not None else self._config,
+            start=start,
             n_steps=n_steps,
-            changes=dict(self._changes) if self._state is not None else {},
+            changes=changes,
             look=look,
+            probe=self.history.probe is None,
         )
         ticket = self._ticket
         self._in_flight = True
@@ -249,11 +308,8 @@ class LiveRun:
     def _take_in(self, work: Work, done: Done) -> None:
         self._retries = 0
         self._state = done.state
-        self._changes = {
-            name: value
-            for name, value in self._changes.items()
-            if getattr(done.state.config, name) != value
-        }
+        if not self._pieces:
+            self._note_changes(work)
         self.history.add(done.records, done.frame)
         self.history.probe = done.probe or self.history.probe
         n_taken = len(done.records.step)
@@ -264,14 +320,41 @@ class LiveRun:
             # The first look of a process is slow and says nothing about the next.
             self._look_seconds = min(done.look_seconds, self._slice_seconds) if n_taken else 0.0
             self._unseen_seconds = 0.0
-        self._steps_left = max(0, self._steps_left - n_taken) if work.n_steps else self._steps_left
-        if done.state.stop is not None:
-            self._stop(f"stopped at step {done.state.stop.step}: {done.state.stop.cause}")
+        if self._pieces:
+            self._replayed()
+        elif work.n_steps:
+            self._steps_left = max(0, self._steps_left - n_taken)
+        stop = self._state.stop
+        if stop is not None and (not self._pieces or n_taken < work.n_steps):
+            self._stop(f"stopped at step {stop.step}: {stop.cause}")
             return
+        self.on_news()
         if self._clock() - self.last_poll <= self._lease_seconds or self._steps_left:
             self._submit()
+
+    def _note_changes(self, work: Work) -> None:
+        """Enter into the lineage what a piece of work changed; keep what is still to change."""
+        if work.changes and isinstance(work.start, RunState):
+            before = work.start
+            new = {k: v for k, v in work.changes.items() if getattr(before.config, k) != v}
+            if new or before.stop is not None:
+                values = new or work.changes
+                self._lineage = self._lineage.changed(before.step, values, before.stop)
+        if self._state is not None:
+            now = self._state.config
+            self._changes = {k: v for k, v in self._changes.items() if getattr(now, k) != v}
+
+    def _replayed(self) -> None:
+        """Strike off a stretch that is done; at the end the run stands as it stood then."""
+        if self._state is None or self._state.step < self._pieces[0].end:
+            return
+        self._pieces.pop(0)
+        self._seconds_per_step = 0.0  # the next stretch has other settings
+        if not self._pieces and self._origin is not None:
+            self._state = replace(self._state, stop=self._origin.stop)
 
     def _stop(self, cause: str) -> None:
         self._in_flight = False
         self._steps_left = 0
         self._mode, self._cause = "stopped", cause
+        self.on_news()

@@ -11,19 +11,23 @@ from iwae_core.training.frame import Frame, Probe, observe, probe
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Work:
-    """What to do: from where, how many steps, with which changes, and whether to look after."""
+    """What to do: from where, how many steps, with which changes, and whether to look after.
+
+    With ``probe`` the answer also brings the data that frames are about.
+    """
 
     start: RunState | TrainConfig
     n_steps: int
     changes: Mapping[str, Any]
     look: bool
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Done:
     """What came of it, and how long the steps and the look took, in seconds.
 
-    The probe, the data that frames are about, comes once: with the piece that begins the run.
+    The probe, the data that frames are about, comes where it was asked for.
     """
 
     state: RunState
@@ -42,12 +46,8 @@ def carry_out(work: Work) -> Done:
         OSError: If the data are not to be had.
     """
     started = time.perf_counter()
-    fixed = None
-    if isinstance(work.start, TrainConfig):
-        state = begin(work.start)
-        fixed = probe(state.config.dataset, state.config.data_folder)
-    else:
-        state = work.start
+    state = begin(work.start) if isinstance(work.start, TrainConfig) else work.start
+    fixed = probe(state.config.dataset, state.config.data_folder) if work.probe else None
     taken: Slice = advance(state, work.n_steps, work.changes)
     stepped = time.perf_counter()
     frame = observe(taken.state) if work.look else None

@@ -5,44 +5,17 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import psutil
 import pytest
+from by_hand import ByHand
 
 from iwae_core.runtime import executor, watched
 from iwae_core.runtime.live import LiveRun
 from iwae_core.training import TrainConfig, advance, begin
 
 SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
-
-
-class ByHand(Executor):
-    """Runs nothing until told: the test decides when a slice finishes, and how."""
-
-    def __init__(self):
-        self.waiting = []
-
-    def submit(self, fn, /, *args):
-        future = Future()
-        self.waiting.append((future, fn, args))
-        return future
-
-    def finish(self):
-        future, fn, args = self.waiting.pop(0)
-        try:
-            future.set_result(fn(*args))
-        except Exception as fault:
-            future.set_exception(fault)
-
-    def kill(self):
-        future, _, _ = self.waiting.pop(0)
-        future.set_exception(BrokenProcessPool("a worker was killed"))
-
-    def shutdown(self, wait=True, *, cancel_futures=False):
-        pass
 
 
 @pytest.fixture
