@@ -87,13 +87,13 @@ RELEASE = """async (n) => {
       bubbles: true, button: 0, pointerId: 1, isPrimary: true,
       clientX: box.left + 22 + dx, clientY: box.top + 22,
     }));
-    const echo = Number(scene.dataset.echo);
+    const before = Number(scene.dataset.settled);
     at("pointerdown", 0);
     at("pointermove", i % 2 ? -45 - i : 45 + i);
     await new Promise(requestAnimationFrame);
     const began = performance.now();
     at("pointerup", 0);
-    const arrived = () => Number(scene.dataset.echo) > echo && scene.dataset.fresh === "true";
+    const arrived = () => Number(scene.dataset.settled) > before;
     while (!arrived() && performance.now() - began < 5000) {
       await new Promise(requestAnimationFrame);
     }

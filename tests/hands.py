@@ -4,6 +4,11 @@ from typing import NamedTuple
 
 from playwright.sync_api import Page
 
+ANSWERED = """before => {
+  const idle = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
+  return idle && Number(document.querySelector(".lab-scene")?.dataset.settled) > before;
+}"""
+
 
 class Card(NamedTuple):
     """One card below a scene."""
@@ -13,8 +18,14 @@ class Card(NamedTuple):
 
 
 def ready(page: Page) -> None:
-    """Wait until the scene is drawn and its numbers are the exact ones of its state."""
-    page.locator(".lab-scene[data-painted][data-fresh=true]").first.wait_for()
+    """Wait until the scene shows the exact numbers of its state, and nothing is still moving.
+
+    This is the engine's own word (``data-settled``): the newest message is painted, its state is
+    reached, no handle is held and no answer is awaited. What is done to a handle or a button of
+    the scene takes the word back at once; what is done to a control of the page does so only when
+    the message that answers it comes, so that such a step belongs into `answered`.
+    """
+    page.locator(".lab-scene[data-settled]").first.wait_for()
 
 
 def cards(page: Page) -> dict[str, Card]:
@@ -52,19 +63,20 @@ def press(page: Page, name: str, *keys: str) -> None:
 
 
 class answered:  # noqa: N801 - reads as a word in a with statement
-    """Wait, at the end of the block, for the answer to what was done in it."""
+    """Wait, at the end of the block, until the scene shows the answer to what was done in it.
+
+    A handle, a button of the scene, a control of the page, a preset, another part, a step in the
+    history: all of them end in a message that is newer than those before the block. Not for a step
+    that leaves the scene as it was (no message comes), nor one that loads the document anew.
+    """
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     def __enter__(self) -> None:
-        ready(self.page)
-        self.before = int(self.page.locator(".lab-scene").get_attribute("data-echo"))
+        shown = self.page.locator(".lab-scene[data-settled]").first
+        self.before = int(shown.get_attribute("data-settled"))
 
     def __exit__(self, kind, *rest: object) -> None:
         if kind is None:
-            self.page.wait_for_function(
-                "before => { const scene = document.querySelector('.lab-scene');"
-                " return Number(scene.dataset.echo) > before && scene.dataset.fresh === 'true'; }",
-                arg=self.before,
-            )
+            self.page.wait_for_function(ANSWERED, arg=self.before)

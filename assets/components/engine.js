@@ -25,16 +25,21 @@
 //   ENTRANCE_MS, while which draw sees `entered` go from 0 to 1 after the first paint
 // `mark` is the term of the formula under the pointer; `fresh` in a context says that the exact
 // report of the message belongs to the state on screen.
+//
+// The section says what it shows: data-settled holds the number of the newest message once that is
+// painted, its state is reached, and nothing is held, eased or waited for; until then it is absent.
 
 import { Handles } from "./handles.js";
 import { begin, surface } from "./plot.js";
 import { Buttons, Cards, Formula, element, save } from "./readouts.js";
+import { between, same } from "./states.js";
 import { dress, tones } from "./tones.js";
 import { unpack } from "./wire.js";
 
 const TWEEN_MS = 260;
 const GLIDE_MS = 520;
 const stages = new WeakMap(); // parentElement -> Stage
+let received = 0; // messages to all scenes of the document
 
 export default function show({ parentElement, data, setStateValue }, scene) {
   const stage = stages.get(parentElement) ?? new Stage(parentElement, scene);
@@ -142,6 +147,7 @@ class Stage {
     const first = !this.meta;
     this.send = send;
     this.meta = meta;
+    this.number = received += 1;
     this.model = this.scene.decode(meta, arrays, this.model);
     this.sent ??= meta.echo;
     this.canvas.setAttribute("aria-label", meta.alt);
@@ -151,7 +157,6 @@ class Stage {
     else if (!late) this.adopt(meta.state);
     this.changed();
     if (!first && this.fresh()) this.voice.textContent = this.scene.says?.(this.context()) ?? "";
-    this.root.dataset.echo = meta.echo; // tests wait for this
   }
 
   adopt(target) {
@@ -204,6 +209,7 @@ class Stage {
   }
 
   release() {
+    this.invalidate();
     if (same(this.state, this.meta.state)) return;
     this.history.push({ ...this.meta.state });
     this.tell();
@@ -219,10 +225,12 @@ class Stage {
 
   tell() {
     this.sent += 1;
+    this.invalidate();
     this.send("state", { ...this.state, sent: this.sent });
   }
 
   invalidate() {
+    delete this.root.dataset.settled;
     this.frame ||= requestAnimationFrame((now) => this.paint(now));
   }
 
@@ -253,6 +261,8 @@ class Stage {
     this.canvas.drawn += 1;
     this.root.dataset.painted = "1";
     if (entered < 1 || this.tween) this.invalidate();
+    const awaited = this.handles.busy || this.meta.echo < this.sent;
+    if (!this.frame && !awaited && context.fresh) this.root.dataset.settled = this.number;
   }
 
   // Bring `place` closer to where the state says; what still moves asks for another frame.
@@ -277,16 +287,4 @@ class Stage {
     this.handles.remove();
     this.root.remove();
   }
-}
-
-function same(one, other) {
-  return Object.keys(other).every((name) => String(one[name]) === String(other[name]));
-}
-
-function between(start, end, part) {
-  const mix = (name) =>
-    typeof end[name] === "number" && typeof start[name] === "number" && !Number.isInteger(end[name] - start[name] || 0.5)
-      ? start[name] + part * (end[name] - start[name])
-      : end[name];
-  return Object.fromEntries(Object.keys(end).map((name) => [name, mix(name)]));
 }

@@ -1,7 +1,6 @@
 """When weights fail under the hand: by mouse and by keyboard, and every number checked."""
 
 import math
-import re
 from urllib.parse import parse_qs, urlsplit
 
 import hands
@@ -12,7 +11,6 @@ from iwae_core.evaluation.studies import how_many, lift, lucky, tails
 from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "when_weights_fail"
-MINUS = "\N{MINUS SIGN}"
 
 
 def query(page):
@@ -133,7 +131,6 @@ def test_k_hat_and_the_exact_index_follow_the_hand_and_the_intervals_the_release
     assert during["Exact k"] != before["Exact k"]
     assert during["Intervals that hold"].value == "…"
     page.mouse.up()
-    page.wait_for_url(re.compile("scale="))
     hands.ready(page)
     assert_tails(hands.cards(page), tails.TailsConfig(scale=float(query(page)["scale"])))
     hands.press(page, "peak", "ArrowRight", "Shift+ArrowRight")
@@ -190,8 +187,8 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
     enter("calm down, and it is wrong")
     page.get_by_text("the worst of all").wait_for()
 
-    enter("How many samples")
-    hands.knob(page, "flag").wait_for()
+    with hands.answered(page):
+        enter("How many samples")
     hands.press(page, "flag", "Shift+ArrowRight", "Shift+ArrowRight", "ArrowRight")
     flag = int(query(page)["flag"])
     assert flag == pytest.approx(1000 * 10 ** (1 / 20), rel=0.03)
@@ -209,16 +206,15 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
     hands.press(page, "peak", "ArrowLeft")
     assert hands.cards(page)["Measured"].value == "?"
 
-    enter("Many dimensions")
-    hands.knob(page, "d").wait_for()
+    with hands.answered(page):
+        enter("Many dimensions")
     hands.press(page, "d", "Shift+ArrowRight", "ArrowRight", "ArrowRight")
     assert_lift(hands.cards(page), lift.LiftConfig(), 42, "log_sum_exp")
     enter("A handful")
     page.get_by_text("even that flatters").wait_for()
-    enter("Show me the underflow")
-    page.wait_for_url(re.compile("way=float32"))
-    page.get_by_text(f"{MINUS}∞", exact=True).first.wait_for()
-    hands.ready(page)
+    with hands.answered(page):
+        enter("Show me the underflow")
+    assert query(page)["way"] == "float32"
     assert_lift(hands.cards(page), lift.LiftConfig(shift=2, ratio=1), 100, "float32")
     # Between, some weights are left, but not their mean.
     hands.press(page, "d", "Shift+ArrowLeft", "Shift+ArrowLeft", "ArrowLeft")
