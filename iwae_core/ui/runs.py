@@ -33,6 +33,7 @@ METHOD_NAMES: Mapping[str, str] = {
     "renyi": "Renyi bound, alpha = 0.5",
 }
 
+
 def watch(config: TrainConfig) -> LiveRun | None:
     """The session's run, brought to these settings.
 

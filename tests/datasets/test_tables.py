@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iwae_core.datasets import tables
-from iwae_core.datasets.tables import make_table, read_csv
+from iwae_core.datasets import csv_file
+from iwae_core.datasets.csv_file import read_csv
+from iwae_core.datasets.tables import make_table
 
 N = 60
 
@@ -119,7 +120,7 @@ def broken(at, column, cell, header="a,b"):
             csv_of([[1, 2]] * 40 + [[1, 2, 3]] + [[1, 2]] * 20, "a,b"),
             "row 42 has 3 cells, but row",
         ),
-        (b"x" * (tables.MOST_BYTES + 1), r"10\.0 MB, more than 10 MB"),
+        (b"x" * (csv_file.MOST_BYTES + 1), r"10\.0 MB, more than 10 MB"),
         (b'a,b\n1,"2\n' * 60, "cannot be read as CSV"),
     ],
 )

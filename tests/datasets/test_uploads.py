@@ -9,7 +9,8 @@ import pytest
 
 from iwae_core import datasets
 from iwae_core.datasets import registry, uploads
-from iwae_core.datasets.tables import make_table, read_csv
+from iwae_core.datasets.csv_file import read_csv
+from iwae_core.datasets.tables import make_table
 from iwae_core.training import TrainConfig, advance, begin
 
 
