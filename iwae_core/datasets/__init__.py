@@ -2,15 +2,9 @@
 
 from iwae_core.datasets.dataset import Dataset, Likelihood, binarize
 from iwae_core.datasets.files import DATA_FOLDER_VARIABLE
+from iwae_core.datasets.lookup import check_name, find, load, missing_files
 from iwae_core.datasets.readers import read_amat, read_idx
-from iwae_core.datasets.registry import (
-    DATASETS,
-    DatasetSpec,
-    check_name,
-    find,
-    load,
-    missing_files,
-)
+from iwae_core.datasets.registry import DATASETS, DatasetSpec
 from iwae_core.datasets.synthetic import gaussians, moons, pinwheel, rings
 
 __all__ = [

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from iwae_core import datasets
-from iwae_core.datasets import DATA_FOLDER_VARIABLE, DATASETS, published, registry
+from iwae_core.datasets import DATA_FOLDER_VARIABLE, DATASETS, lookup, published, registry
 from iwae_core.datasets.readers import read_amat
 
 ALWAYS_THERE = ["digits", "moons", "pinwheel", "rings", "gaussians"]
@@ -39,7 +39,7 @@ def test_an_embedded_set_loads_in_silence_without_folder_or_network(
     name, no_network, capfd, monkeypatch
 ):
     monkeypatch.setenv(DATA_FOLDER_VARIABLE, "/no/such/folder")
-    registry._load.cache_clear()
+    lookup._load.cache_clear()
     data = datasets.load(name)
     assert capfd.readouterr() == ("", "")
     assert data is datasets.load(name)

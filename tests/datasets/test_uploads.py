@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from iwae_core import datasets
-from iwae_core.datasets import registry, uploads
+from iwae_core.datasets import lookup, uploads
 from iwae_core.datasets.csv_file import read_csv
 from iwae_core.datasets.tables import make_table
 from iwae_core.training import TrainConfig, advance, begin
@@ -17,7 +17,7 @@ from iwae_core.training import TrainConfig, advance, begin
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(uploads.FOLDER_VARIABLE, str(tmp_path / "kept"))
-    registry._load.cache_clear()
+    lookup._load.cache_clear()
     return tmp_path / "kept"
 
 
