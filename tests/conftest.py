@@ -1,6 +1,7 @@
 """Settings that hold for every test."""
 
 import os
+import tempfile
 
 import torch
 from hypothesis import settings
@@ -11,3 +12,8 @@ settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 torch.set_num_threads(1)
+
+# No test, and no server that a test starts, touches the runs of whoever runs the tests.
+_kept = tempfile.TemporaryDirectory(prefix="iwae-lab-kept-", ignore_cleanup_errors=True)
+os.environ["IWAE_LAB_DATABASE"] = f"sqlite:///{_kept.name}/runs.sqlite"
+os.environ.pop("IWAE_LAB_ARRAYS", None)

@@ -88,6 +88,8 @@ def serve(command=lab_command, cwd: Path | None = None, **environment: str) -> I
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
+        # A benchmark, too, keeps its runs out of the user's own store.
+        environment.setdefault("IWAE_LAB_DATABASE", f"sqlite:///{folder}/runs.sqlite")
         with log.open("w") as sink:
             process = subprocess.Popen(
                 command(port),

@@ -63,6 +63,13 @@ class History:
     frame: Frame | None = None
     probe: Probe | None = None
 
+    @classmethod
+    def resumed(cls, steps: NDArray[np.float32], held_out: NDArray[np.float32]) -> "History":
+        """A history that goes on after these curves."""
+        history = cls()
+        history.steps.rows, history.held_out.rows = steps, held_out
+        return history
+
     def add(self, records: Records, frame: Frame | None) -> None:
         """Take in what a slice brought."""
         if len(records.step):

@@ -69,6 +69,10 @@ class Lineage:
             config = config.with_changes(**change.values)
         return config
 
+    def from_kept(self, state: RunState) -> RunState:
+        """A kept state of this past, with the settings from before the changes at its step."""
+        return dataclasses.replace(state, config=self.before(state.step).config_now())
+
     def pieces(self, start: int, goal: int) -> list["Piece"]:
         """What leads from one step to another: stretches between changes, in order.
 
@@ -122,7 +126,8 @@ def replay(lineage: Lineage, step: int, kept: Iterable[RunState] = ()) -> RunSta
     """
     check_count("step", step, 0)
     usable = [state for state in kept if state.step <= step]
-    state = max(usable, key=lambda each: each.step) if usable else begin(lineage.config)
+    nearest = max(usable, key=lambda each: each.step) if usable else begin(lineage.config)
+    state = lineage.from_kept(nearest)
     for piece in lineage.pieces(state.step, step):
         state = advance(piece.ready(state), piece.end - state.step, piece.values).state
         if state.step < piece.end:

@@ -98,6 +98,7 @@ class LiveRun:
         self._generation = 0
         # Called at every news, with the run locked: it must only take note and return.
         self.on_news: Callable[[], None] = lambda: None
+        self.is_closed = False
         if isinstance(config, Origin):
             self._start_over(config.lineage.config_now(), config)
         else:
@@ -180,6 +181,8 @@ class LiveRun:
         with self._lock:
             self._drop_slice()
             self._mode, self._cause = "stopped", "the run was closed"
+            self.is_closed = True
+            self.on_news()
 
     # What the picture does ----------------------------------------------------------------------
 
@@ -195,6 +198,10 @@ class LiveRun:
         """Renew the lease; how the run stands and all it has shown, of one moment."""
         with self._lock:
             return self.poll(), self.history.seen()
+
+    def is_watched(self) -> bool:
+        """Whether somebody has asked for the run within its lease."""
+        return self._clock() - self.last_poll <= self._lease_seconds
 
     def snapshot(self) -> Snapshot:
         """All of the run, of one moment."""
@@ -329,7 +336,7 @@ class LiveRun:
             self._stop(f"stopped at step {stop.step}: {stop.cause}")
             return
         self.on_news()
-        if self._clock() - self.last_poll <= self._lease_seconds or self._steps_left:
+        if self.is_watched() or self._steps_left:
             self._submit()
 
     def _note_changes(self, work: Work) -> None:
