@@ -17,9 +17,7 @@ def explore() -> None:
     link = Link("borrowed_samples", *weighting.FIELDS, challenges.TASK, ANSWER)
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
-        scene = scenes.choose(link, weighting.SETTINGS, weighting.SCENES)
-        if scene:
-            st.caption(scene.why)
+        scenes.choose(link, weighting.SETTINGS, weighting.SCENES)
         weighting.main_controls(link)
         with st.expander("More"):
             weighting.more_controls(link)

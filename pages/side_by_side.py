@@ -15,9 +15,7 @@ side_by_side.scripts(asked)
 text.show("run")
 main, side = st.columns([2.7, 1], gap="medium")
 with side:
-    scene = scenes.choose(link, side_by_side.SETTINGS, side_by_side.SCENES)
-    if scene:
-        st.caption(scene.why)
+    scenes.choose(link, side_by_side.SETTINGS, side_by_side.SCENES)
     side_by_side.run_controls(link)
 with main:
     side_by_side.result(link)

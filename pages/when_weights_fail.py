@@ -2,16 +2,25 @@
 
 import streamlit as st
 
-from iwae_core.ui import failing, lesson
-from iwae_core.ui.url import Link
+from iwae_core.ui import failing_flag, failing_lift, failing_lucky, failing_tails, lesson, parts
 
-text = lesson.load(failing.PAGE)
+LESSON = parts.Lesson(
+    page="when_weights_fail",
+    parts={
+        "tails": ("Light tails", failing_tails),
+        "lucky": ("One lucky particle", failing_lucky),
+        "how_many": ("How many samples", failing_flag),
+        "lift": ("Many dimensions", failing_lift),
+    },
+)
+
+text = lesson.load(LESSON.page)
 
 
 @st.fragment
 def explore() -> None:
-    """Everything that a control moves; the prose around it stays."""
-    failing.show(Link(failing.PAGE, *failing.FIELDS), text)
+    """Everything that a control moves; the title and the intro stay."""
+    LESSON.show(text)
 
 
 st.title(text.title)

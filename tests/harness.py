@@ -1,8 +1,11 @@
 """What the tests of pages share: a page in AppTest, its figures, its figures' numbers."""
 
 import base64
+import contextlib
 import json
 import re
+import time
+from collections.abc import Callable
 from html import unescape
 from typing import NamedTuple
 
@@ -81,6 +84,18 @@ def cards(app: AppTest) -> dict[str, Card]:
         unescape(label): Card(unescape(value), unescape(note))
         for label, value, note in re.findall(pattern, shown)
     }
+
+
+def until(app: AppTest, found: Callable[[], object], seconds: float = 60) -> None:
+    """Run the page again until what a worker works out for it has arrived."""
+    for _ in range(int(5 * seconds)):
+        assert_no_error(app)
+        with contextlib.suppress(ValueError):  # a scene that is not there yet
+            if found():
+                return
+        time.sleep(0.2)
+        app.run()
+    raise AssertionError(f"nothing has arrived within {seconds} s")
 
 
 def predict(app: AppTest, answer: str) -> AppTest:

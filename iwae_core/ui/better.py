@@ -1,4 +1,4 @@
-"""What the parts of the lesson on better proposals share: the switch, the seed, small helpers."""
+"""What the parts of the lesson on better proposals share: the seed and small helpers."""
 
 from typing import Any
 
@@ -9,14 +9,6 @@ from iwae_core.ui import predict, weighting
 from iwae_core.ui.fields import ChoiceField, SeedField
 from iwae_core.ui.url import Link
 
-PAGE = "better_proposals"
-PART_NAMES = {
-    "ratio": "Divide by the weights",
-    "mixtures": "Several proposals",
-    "rare": "A rare event",
-    "board": "All on one board",
-}
-PART = ChoiceField(name="part", default="ratio", choices=tuple(PART_NAMES))
 SEED = SeedField(default=1)
 # The learner's own question, named as on *Borrowed samples*: a link may carry it over.
 TARGET = weighting.TargetField(name="target", default="two_modes")

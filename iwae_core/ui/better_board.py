@@ -2,9 +2,6 @@
 
 import html
 import math
-import time
-from concurrent.futures import Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
@@ -12,15 +9,14 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import board, board_methods, choices, exact
 from iwae_core.evaluation.studies.board import BoardConfig, BoardReport, Row
-from iwae_core.runtime import executor
 from iwae_core.sampling.densities import StudentT
-from iwae_core.ui import better, canvas, code, controls, formulas
+from iwae_core.ui import better, canvas, code, controls, formulas, jobs, parts, scenes
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
-PATIENCE_SECONDS = 90.0  # a busy server may queue the board behind others' work
-
+_PATIENCE = 3.0  # s for which the old board stands while a proposal is dragged
 _START = BoardConfig()
 FAMILY = ChoiceField(name="family", default=_START.family, choices=tuple(choices.FAMILIES))
 LOC = FloatField(name="loc", default=_START.loc, low=-6.0, high=6.0)
@@ -33,9 +29,6 @@ N_SAMPLES = IntField(
     high=board_methods.MAX_SAMPLES,
 )
 
-FIELDS: tuple[Field[Any], ...] = (
-    better.TARGET, FAMILY, LOC, SCALE, DF, better.INTEGRAND, N_SAMPLES,
-)  # fmt: skip
 SCENES = board.SCENES
 SETTINGS: dict[str, Field[Any]] = {
     "loc": LOC,
@@ -50,23 +43,25 @@ ANSWERS = {
     "wide": "A fifth of the draws from a wide density",
 }
 ANSWER = better.answer_field("board", *ANSWERS)
+FIELDS: tuple[Field[Any], ...] = (
+    better.TARGET, FAMILY, LOC, SCALE, DF, better.INTEGRAND, N_SAMPLES, ANSWER,
+)  # fmt: skip
+SEED = better.SEED
 
 
-def main_controls(link: Link) -> None:
-    """Target, question and budget."""
+def controls_of(link: Link) -> None:
+    """Target, question and budget. Below "More": the proposal in numbers."""
+    scenes.choose(link, SETTINGS, SCENES)
     better.choose_target(link)
     controls.choice(
         link, better.INTEGRAND, "Question: mean of f(z)", names=better.titles(choices.INTEGRANDS)
     )
     controls.log_slider(link, N_SAMPLES, "K", unit="draws")
-
-
-def more_controls(link: Link) -> None:
-    """The proposal in numbers."""
-    controls.choice(link, FAMILY, "Proposal: family", names=better.titles(choices.FAMILIES))
-    controls.number(link, LOC, "Proposal: location", step=0.1)
-    controls.number(link, SCALE, "Proposal: scale", step=0.1)
-    controls.log_slider(link, DF, "Degrees of freedom", help="Of a Student t proposal.")
+    with st.expander("More"):
+        controls.choice(link, FAMILY, "Proposal: family", names=better.titles(choices.FAMILIES))
+        controls.number(link, LOC, "Proposal: location", step=0.1)
+        controls.number(link, SCALE, "Proposal: scale", step=0.1)
+        controls.log_slider(link, DF, "Degrees of freedom", help="Of a Student t proposal.")
 
 
 def config(link: Link) -> BoardConfig:
@@ -84,54 +79,23 @@ def config(link: Link) -> BoardConfig:
     )
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _submitted(config: BoardConfig) -> Future[BoardReport]:
-    """The board on its way or there; asked for once for each config."""
-    return executor.shared().submit(board.run, config)
+def study(asked: BoardConfig) -> BoardReport | None:
+    """The board, from a worker process; None while it is on its way."""
+    what = f"{len(board.METHODS)} ways, {board.N_REPEATS} runs of {asked.n_samples} draws each"
+    report: BoardReport | None = jobs.result(
+        jobs.Study(kind="board", work=board.run, args=(asked,), label=what, seconds=0.5),
+        patience=_PATIENCE,
+    )
+    return report
 
 
-def study(config: BoardConfig) -> BoardReport | None:
-    """Wait for a worker's answer, and say on the page that this takes a moment.
-
-    Every tick of the clock is a moment at which a moved control may interrupt the wait.
-
-    Returns:
-        The board, or None after saying on the page that there is none.
-    """
-    state = st.empty()
-    began = time.monotonic()
-    what = f"{len(board.METHODS)} ways, {board.N_REPEATS} runs of {config.n_samples} draws each"
-    for _ in range(2):  # a killed worker breaks what it held: ask once more
-        asked = _submitted(config)
-        while not asked.done() and time.monotonic() - began < PATIENCE_SECONDS:
-            state.caption(f":material/hourglass_top: Computing: {what} ... {_seconds(began)}")
-            wait([asked], timeout=0.2)
-        if not asked.done():
-            break
-        try:
-            report = asked.result()
-        except BrokenProcessPool:
-            _submitted.clear(config)
-            continue
-        except BaseException:
-            _submitted.clear(config)  # a fault is not kept for the next reader
-            raise
-        state.caption(f":material/done: {what}.")
-        return report
-    state.warning("The server is too busy for the board now. Move a control to ask again.")
-    return None
-
-
-def _seconds(began: float) -> str:
-    return f"{time.monotonic() - began:.1f} s"
-
-
-def show(link: Link, config: BoardConfig) -> str:
-    """Place the scene; the table comes back, for it wants the page's whole width."""
-    if not (report := study(config)):
-        return ""
-    target = choices.find_target(config.target)
-    f = choices.INTEGRANDS[config.integrand]
+def picture(link: Link) -> None:
+    """Place the scene and, below it, the table."""
+    asked = config(link)
+    if not (report := study(asked)):
+        return
+    target = choices.find_target(asked.target)
+    f = choices.INTEGRANDS[asked.integrand]
     reference = _reference(report)
     finite = [row.true_std for row in report.rows]
     canvas.show(
@@ -143,12 +107,12 @@ def show(link: Link, config: BoardConfig) -> str:
         f"{len(report.rows)} estimators of the mean of {f.title} against their cost.",
         meta={
             "target": formulas.density(exact.normalized(target.made)),
-            "family": config.family,
-            "df": config.df,
-            "log_constant": formulas.density(StudentT(df=config.df))["log_constant"],
+            "family": asked.family,
+            "df": asked.df,
+            "log_constant": formulas.density(StudentT(df=asked.df))["log_constant"],
             "safe": formulas.density(choices.SAFE),
             "safe_share": choices.SAFE_SHARE,
-            "n_samples": config.n_samples,
+            "n_samples": asked.n_samples,
             "exact_text": digits(report.exact),
             "names": [row.title for row in report.rows],
             "keys": [row.key for row in report.rows],
@@ -162,7 +126,7 @@ def show(link: Link, config: BoardConfig) -> str:
             "true_std": np.array([math.nan if std is None else std for std in finite]),
         },
     )
-    return table(report)
+    st.html(table(report))
 
 
 def _reference(report: BoardReport) -> Row:
@@ -237,6 +201,12 @@ def table(report: BoardReport) -> str:
     )
 
 
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "board", ANSWER, ANSWERS):
+        text.show("board_why")
+
+
 def script(link: Link, config: BoardConfig) -> str:
     """The page's numbers as a script."""
     return code.fill(
@@ -250,3 +220,8 @@ def script(link: Link, config: BoardConfig) -> str:
         K=config.n_samples,
         SEED=config.seed,
     )
+
+
+def script_of(link: Link) -> str:
+    """The script with the values of the address."""
+    return script(link, config(link))

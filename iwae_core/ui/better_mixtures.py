@@ -6,8 +6,9 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import choices, exact, two_proposals
 from iwae_core.evaluation.studies.two_proposals import TwoProposalsConfig, TwoProposalsReport
-from iwae_core.ui import better, canvas, code, controls, formulas
+from iwae_core.ui import better, canvas, code, controls, formulas, parts, scenes
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
@@ -31,9 +32,6 @@ N_SAMPLES = IntField(
 WEIGHTS = ChoiceField(name="weights", default="single", choices=two_proposals.WEIGHTINGS)
 THEN = ChoiceField(name="then", default="raw", choices=two_proposals.TREATMENTS)
 
-FIELDS: tuple[Field[Any], ...] = (
-    better.TARGET, better.INTEGRAND, LOC, SCALE, LOC_2, SCALE_2, SHARE, N_SAMPLES, WEIGHTS, THEN,
-)  # fmt: skip
 SCENES = two_proposals.SCENES
 SETTINGS: dict[str, Field[Any]] = {
     "loc": LOC,
@@ -46,24 +44,30 @@ SETTINGS: dict[str, Field[Any]] = {
 }
 ANSWERS = {"right": "About right", "half": "About half of it", "noisy": "Right, but noisy"}
 ANSWER = better.answer_field("mixtures", *ANSWERS)
+FIELDS: tuple[Field[Any], ...] = (
+    better.TARGET, better.INTEGRAND, LOC, SCALE, LOC_2, SCALE_2, SHARE, N_SAMPLES, WEIGHTS, THEN,
+    ANSWER,
+)  # fmt: skip
+SEED = better.SEED
 
 
-def main_controls(link: Link) -> None:
-    """Where the draws come from."""
+def controls_of(link: Link) -> None:
+    """Where the draws come from. Below "More": question, target, K, and q1, q2 in numbers."""
+    scenes.choose(link, SETTINGS, SCENES)
     controls.slider(link, SHARE, "Draws from q2, share", step=0.05)
-
-
-def more_controls(link: Link) -> None:
-    """Question, target, K, and the proposals in numbers."""
-    controls.choice(
-        link, better.INTEGRAND, "Question: mean of f(z)", names=better.titles(choices.INTEGRANDS)
-    )
-    better.choose_target(link)
-    controls.log_slider(link, N_SAMPLES, "K", unit="draws")
-    controls.number(link, LOC, "q1: mean", step=0.1)
-    controls.number(link, SCALE, "q1: scale", step=0.1)
-    controls.number(link, LOC_2, "q2: mean", step=0.1)
-    controls.number(link, SCALE_2, "q2: scale", step=0.1)
+    with st.expander("More"):
+        controls.choice(
+            link,
+            better.INTEGRAND,
+            "Question: mean of f(z)",
+            names=better.titles(choices.INTEGRANDS),
+        )
+        better.choose_target(link)
+        controls.log_slider(link, N_SAMPLES, "K", unit="draws")
+        controls.number(link, LOC, "q1: mean", step=0.1)
+        controls.number(link, SCALE, "q1: scale", step=0.1)
+        controls.number(link, LOC_2, "q2: mean", step=0.1)
+        controls.number(link, SCALE_2, "q2: scale", step=0.1)
 
 
 def config(link: Link) -> TwoProposalsConfig:
@@ -88,11 +92,12 @@ def study(config: TwoProposalsConfig) -> TwoProposalsReport:
     return two_proposals.run(config)
 
 
-def show(link: Link, config: TwoProposalsConfig) -> str:
-    """Place the scene; nothing is left for below it."""
-    report = study(config)
-    target = choices.find_target(config.target)
-    f = choices.INTEGRANDS[config.integrand]
+def picture(link: Link) -> None:
+    """Place the scene."""
+    asked = config(link)
+    report = study(asked)
+    target = choices.find_target(asked.target)
+    f = choices.INTEGRANDS[asked.integrand]
     kinds = {kind: getattr(report, kind) for kind in two_proposals.WEIGHTINGS}
     canvas.show(
         "mixtures",
@@ -112,7 +117,7 @@ def show(link: Link, config: TwoProposalsConfig) -> str:
             "f_title": f.title,
             "exact": report.exact,
             "exact_text": digits(report.exact),
-            "counts": list(config.counts),
+            "counts": list(asked.counts),
             "offset": report.offset,
             "report": {
                 kind: {
@@ -125,7 +130,7 @@ def show(link: Link, config: TwoProposalsConfig) -> str:
             },
         },
         arrays={
-            "eps": two_proposals.noise(config.n_samples, config.seed, config.share),
+            "eps": two_proposals.noise(asked.n_samples, asked.seed, asked.share),
             **{
                 f"{kind}_{name}": values
                 for kind, answers in kinds.items()
@@ -133,7 +138,12 @@ def show(link: Link, config: TwoProposalsConfig) -> str:
             },
         },
     )
-    return ""
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "mixtures", ANSWER, ANSWERS):
+        text.show("mixtures_why")
 
 
 def script(link: Link, config: TwoProposalsConfig) -> str:
@@ -148,3 +158,8 @@ def script(link: Link, config: TwoProposalsConfig) -> str:
         WEIGHTS=link.value(WEIGHTS),
         SEED=config.seed,
     )
+
+
+def script_of(link: Link) -> str:
+    """The script with the values of the address."""
+    return script(link, config(link))

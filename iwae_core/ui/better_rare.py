@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from iwae_core.evaluation.studies import rare
 from iwae_core.evaluation.studies.rare import RareConfig, RareReport
 from iwae_core.rng import standard_normal, stream
-from iwae_core.ui import better, canvas, code, controls
+from iwae_core.ui import better, canvas, code, controls, parts, scenes
 from iwae_core.ui.fields import Field, FloatField, IntField
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, percent
 
@@ -22,22 +23,21 @@ THRESHOLD = FloatField(name="a", default=_START.threshold, low=0.0, high=8.0)
 SHIFT = FloatField(name="shift", default=_START.shift, low=0.0, high=10.0)
 N_SAMPLES = IntField(name="rare_K", default=_START.n_samples, low=10, high=MAX_SAMPLES)
 
-FIELDS: tuple[Field[Any], ...] = (THRESHOLD, SHIFT, N_SAMPLES)
 SCENES = rare.SCENES
 SETTINGS: dict[str, Field[Any]] = {"threshold": THRESHOLD, "shift": SHIFT}
 ANSWERS = {"thousands": "About 30,000", "hundreds": "About 300,000", "millions": "About 3,000,000"}
 ANSWER = better.answer_field("rare", *ANSWERS)
+FIELDS: tuple[Field[Any], ...] = (THRESHOLD, SHIFT, N_SAMPLES, ANSWER)
+SEED = better.SEED
 
 
-def main_controls(link: Link) -> None:
-    """The number of draws in a run."""
+def controls_of(link: Link) -> None:
+    """The number of draws in a run. Below "More": threshold and shift in numbers."""
+    scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="draws")
-
-
-def more_controls(link: Link) -> None:
-    """Threshold and shift in numbers."""
-    controls.number(link, THRESHOLD, "Threshold a", step=0.1)
-    controls.number(link, SHIFT, "Shift of q", step=0.1)
+    with st.expander("More"):
+        controls.number(link, THRESHOLD, "Threshold a", step=0.1)
+        controls.number(link, SHIFT, "Shift of q", step=0.1)
 
 
 def config(link: Link) -> RareConfig:
@@ -63,20 +63,21 @@ def noise(n_samples: int, seed: int, way: str) -> NDArray[np.float64]:
     return standard_normal(shape, stream(seed, "rare", way), torch.float64)[:, 0].numpy()
 
 
-def show(link: Link, config: RareConfig) -> str:
-    """Place the scene; nothing is left for below it."""
-    report = study(config)
+def picture(link: Link) -> None:
+    """Place the scene."""
+    asked = config(link)
+    report = study(asked)
     ways = {name: getattr(report, name) for name in ("naive", "shifted", "optimal")}
     canvas.show(
         "rare",
         link,
         THRESHOLD,
         SHIFT,
-        alt=f"The tail of a normal density beyond {digits(config.threshold)}, a proposal that can "
+        alt=f"The tail of a normal density beyond {digits(asked.threshold)}, a proposal that can "
         f"be shifted there, and the optimal one; {rare.N_REPEATS} estimates of each beside the "
         f"exact probability {digits(report.exact)}; the number of draws needed against the shift.",
         meta={
-            "n_samples": config.n_samples,
+            "n_samples": asked.n_samples,
             "goal": rare.GOAL,
             "best_shift": report.best_shift,
             "best_text": digits(report.best_shift),
@@ -91,12 +92,17 @@ def show(link: Link, config: RareConfig) -> str:
             },
         },
         arrays={
-            "eps_naive": noise(config.n_samples, config.seed, "naive"),
-            "eps_shifted": noise(config.n_samples, config.seed, "shifted"),
+            "eps_naive": noise(asked.n_samples, asked.seed, "naive"),
+            "eps_shifted": noise(asked.n_samples, asked.seed, "shifted"),
             **{name: way.value / report.exact for name, way in ways.items()},
         },
     )
-    return ""
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "rare", ANSWER, ANSWERS):
+        text.show("rare_why")
 
 
 def script(link: Link, config: RareConfig) -> str:
@@ -108,3 +114,8 @@ def script(link: Link, config: RareConfig) -> str:
         K=config.n_samples,
         SEED=config.seed,
     )
+
+
+def script_of(link: Link) -> str:
+    """The script with the values of the address."""
+    return script(link, config(link))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from iwae_core.evaluation.studies import choices, self_normalized
 from iwae_core.evaluation.studies.self_normalized import RatioConfig, RatioReport
 from iwae_core.rng import standard_normal, stream
-from iwae_core.ui import better, canvas, code, controls, formulas
+from iwae_core.ui import better, canvas, code, controls, formulas, parts, scenes
 from iwae_core.ui.fields import BoolField, ChoiceField, Field, FloatField, StopField
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
@@ -37,7 +38,6 @@ N_SAMPLES = StopField(
 )
 KNOWN_UP_TO = BoolField(name="factor")
 
-FIELDS: tuple[Field[Any], ...] = (TARGET, LOC, SCALE, INTEGRAND, N_SAMPLES, KNOWN_UP_TO)
 SCENES = self_normalized.SCENES
 SETTINGS: dict[str, Field[Any]] = {
     "loc": LOC,
@@ -47,21 +47,21 @@ SETTINGS: dict[str, Field[Any]] = {
 }
 ANSWERS = {"larger": "Always larger", "smaller": "Always smaller", "depends": "It depends on f"}
 ANSWER = better.answer_field("ratio", *ANSWERS)
+FIELDS: tuple[Field[Any], ...] = (TARGET, LOC, SCALE, INTEGRAND, N_SAMPLES, KNOWN_UP_TO, ANSWER)
+SEED = better.SEED
 
 
-def main_controls(link: Link) -> None:
-    """The question, beside the scene."""
+def controls_of(link: Link) -> None:
+    """The question, beside the scene. Below "More": the target, and q in numbers."""
+    scenes.choose(link, SETTINGS, SCENES)
     controls.choice(
         link, INTEGRAND, "Question: mean of f(z)", names=better.titles(choices.INTEGRANDS)
     )
-
-
-def more_controls(link: Link) -> None:
-    """The target, and q in numbers."""
-    names = {name: choices.TARGETS[name].title for name in TARGET.choices}
-    controls.choice(link, TARGET, "Target", names=names)
-    controls.number(link, LOC, "Proposal: mean", step=0.1)
-    controls.number(link, SCALE, "Proposal: scale", step=0.1)
+    with st.expander("More"):
+        names = {name: choices.TARGETS[name].title for name in TARGET.choices}
+        controls.choice(link, TARGET, "Target", names=names)
+        controls.number(link, LOC, "Proposal: mean", step=0.1)
+        controls.number(link, SCALE, "Proposal: scale", step=0.1)
 
 
 def config(link: Link) -> RatioConfig:
@@ -90,11 +90,12 @@ def noise(seed: int) -> NDArray[np.float64]:
     return eps[: N_RUNS * self_normalized.MAX_SAMPLES].numpy()
 
 
-def show(link: Link, config: RatioConfig) -> str:
-    """Place the scene; nothing is left for below it."""
-    report = study(config)
-    target = choices.find_target(config.target)
-    f = choices.INTEGRANDS[config.integrand]
+def picture(link: Link) -> None:
+    """Place the scene."""
+    asked = config(link)
+    report = study(asked)
+    target = choices.find_target(asked.target)
+    f = choices.INTEGRANDS[asked.integrand]
     canvas.show(
         "ratio",
         link,
@@ -114,7 +115,7 @@ def show(link: Link, config: RatioConfig) -> str:
             "n_runs": N_RUNS,
         },
         arrays={
-            "eps": noise(config.seed),
+            "eps": noise(asked.seed),
             **{
                 name: getattr(report, name)
                 for name in (
@@ -130,7 +131,12 @@ def show(link: Link, config: RatioConfig) -> str:
             },
         },
     )
-    return ""
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "ratio", ANSWER, ANSWERS):
+        text.show("ratio_why")
 
 
 def script(link: Link, config: RatioConfig) -> str:
@@ -144,3 +150,8 @@ def script(link: Link, config: RatioConfig) -> str:
         K=link.value(N_SAMPLES),
         SEED=config.seed,
     )
+
+
+def script_of(link: Link) -> str:
+    """The script with the values of the address."""
+    return script(link, config(link))

@@ -1,18 +1,10 @@
-"""What the parts of the lesson *From ELBO to IWAE* share: the switch, q and the seed."""
+"""What the parts of the lesson *From ELBO to IWAE* share: q and the seed."""
 
 from typing import Any
 
 from iwae_core.evaluation.studies.tightness import TightnessConfig
-from iwae_core.ui.fields import BoolField, ChoiceField, Field, FloatField, SeedField
+from iwae_core.ui.fields import BoolField, Field, FloatField, SeedField
 from iwae_core.ui.url import Link
-
-PARTS = {
-    "coins": "Same coins, new boxes",
-    "jensen": "Why: the log is curved",
-    "curve": "Bound against K",
-    "three_ways": "K = 1: the ELBO",
-}
-PART = ChoiceField(name="part", default="coins", choices=tuple(PARTS))
 
 _START = TightnessConfig()
 SHIFT = FloatField(name="shift", default=_START.shift, low=-3.0, high=3.0)
@@ -21,7 +13,6 @@ CORRELATED = BoolField(name="correlated", default=_START.correlated)
 SEED = SeedField()
 
 Q_SETTINGS: dict[str, Field[Any]] = {"shift": SHIFT, "scale": SCALE, "correlated": CORRELATED}
-FIELDS = (PART, *Q_SETTINGS.values(), SEED)
 
 
 def q(link: Link) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import coins as study
 from iwae_core.evaluation.studies.coins import CoinsConfig, CoinsReport
-from iwae_core.ui import bound, canvas, code, predict
+from iwae_core.ui import bound, canvas, code, parts, predict, scenes
 from iwae_core.ui.fields import Field, StopField
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import fixed, percent
 
@@ -15,7 +16,8 @@ SCENES = study.SCENES
 N_SAMPLES = StopField(name="box", default=1, stops=study.N_SAMPLES)
 ANSWERS = {"up": "Never down", "down": "Never up", "either": "It depends on the coins"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_coins")
-FIELDS = (N_SAMPLES, ANSWER)
+FIELDS = (*bound.Q_SETTINGS.values(), N_SAMPLES, ANSWER)
+SEED = bound.SEED
 SETTINGS: dict[str, Field[Any]] = bound.Q_SETTINGS | {"seed": bound.SEED}
 
 
@@ -24,8 +26,9 @@ def _run(config: CoinsConfig) -> CoinsReport:
     return study.run(config)
 
 
-def main_controls(link: Link) -> None:
+def controls_of(link: Link) -> None:
     """K once more, for those who would rather move a slider than the needle."""
+    scenes.choose(link, SETTINGS, SCENES)
     value = st.select_slider("K (coins in a box)", N_SAMPLES.stops, key=link.key(N_SAMPLES))
     link.accept(N_SAMPLES, value)
 
@@ -56,6 +59,12 @@ def picture(link: Link) -> None:
             "high": report.needle_high,
         },
     )
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "coins", ANSWER, ANSWERS):
+        text.show("coins_why")
 
 
 def script(config: CoinsConfig, n_samples: int) -> str:

@@ -9,9 +9,10 @@ import torch
 from iwae_core.evaluation.studies import microscope as study
 from iwae_core.evaluation.studies.microscope import MicroscopeConfig, MicroscopeReport
 from iwae_core.rng import standard_normal, stream
-from iwae_core.ui import bound, canvas, code, controls, predict
+from iwae_core.ui import bound, canvas, code, controls, parts, predict, scenes
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, StopField
 from iwae_core.ui.formulas import finite
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
@@ -25,6 +26,7 @@ N_SAMPLES = StopField(name="mean_of", default=_START.n_samples, stops=STOPS)
 ANSWERS = {"larger": "Larger", "close": "About that", "smaller": "Below 1 nat"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_jensen")
 FIELDS = (LAW, SIGMA, N_SAMPLES, ANSWER)
+SEED = bound.SEED
 SETTINGS: dict[str, Field[Any]] = {"law": LAW, "sigma": SIGMA, "n_samples": N_SAMPLES}
 
 
@@ -41,8 +43,9 @@ def noise(law: str, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     return (eps if law == "lognormal" else torch.special.log_ndtr(eps)).float().numpy()
 
 
-def main_controls(link: Link) -> None:
+def controls_of(link: Link) -> None:
     """K and the spread once more, as sliders."""
+    scenes.choose(link, SETTINGS, SCENES)
     value = st.select_slider("K (weights in the mean)", STOPS, key=link.key(N_SAMPLES))
     link.accept(N_SAMPLES, value)
     controls.slider(link, SIGMA, "Spread", unit="nats, of one log weight", step=0.05)
@@ -96,6 +99,12 @@ def picture(link: Link) -> None:
             "curve_gap": report.curve_gap,
         },
     )
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "jensen", ANSWER, ANSWERS):
+        text.show("jensen_why")
 
 
 def script(config: MicroscopeConfig) -> str:

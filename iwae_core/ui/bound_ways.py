@@ -5,8 +5,9 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import elbo_ways as study
 from iwae_core.evaluation.studies.elbo_ways import MAX_DRAWS, ElboWaysConfig, ElboWaysReport
-from iwae_core.ui import bound, canvas, code, controls, predict
+from iwae_core.ui import bound, canvas, code, controls, parts, predict, scenes
 from iwae_core.ui.fields import IntField
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, fixed
 
@@ -15,7 +16,8 @@ SETTINGS = bound.Q_SETTINGS
 N_DRAWS = IntField(name="draws", default=256, low=2, high=MAX_DRAWS)
 ANSWERS = {"closed": "Closed-form KL", "monte_carlo": "Monte-Carlo KL", "log_w": "Mean of log w"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_ways")
-FIELDS = (N_DRAWS, ANSWER)
+FIELDS = (*bound.Q_SETTINGS.values(), N_DRAWS, ANSWER)
+SEED = bound.SEED
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -23,8 +25,9 @@ def _run(config: ElboWaysConfig) -> ElboWaysReport:
     return study.run(config)
 
 
-def main_controls(link: Link) -> None:
+def controls_of(link: Link) -> None:
     """The number of draws, and how far q is off."""
+    scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_DRAWS, "Draws", help="That each way averages; K stays 1.")
     controls.slider(
         link, bound.SHIFT, "Shift of q", unit="posterior standard deviations", step=0.05
@@ -63,6 +66,12 @@ def picture(link: Link) -> None:
         },
         arrays={"draws": np.stack([way.draws for way in report.ways]), "bins": bins},
     )
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "three_ways", ANSWER, ANSWERS):
+        text.show("three_ways_why")
 
 
 def script(config: ElboWaysConfig, n_draws: int) -> str:

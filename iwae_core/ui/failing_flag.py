@@ -2,7 +2,6 @@
 
 import math
 import re
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +17,14 @@ from iwae_core.evaluation.studies.how_many import (
     HowManyConfig,
     HowManyReport,
 )
-from iwae_core.runtime import executor
-from iwae_core.ui import canvas, code, controls, formulas, scenes
+from iwae_core.ui import canvas, code, controls, formulas, jobs, scenes
 from iwae_core.ui.failing_tails import SEED
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, fixed, percent
 
+_PATIENCE = 3.0  # s for which the old picture stands while the estimators are at work
 START = HowManyConfig()
 
 
@@ -60,20 +59,15 @@ SETTINGS: dict[str, Field[Any]] = {"loc": LOC, "scale": SCALE, "target": TARGET}
 SCENES = scenes.whole(how_many.SCENES, START, SETTINGS)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _job(config: HowManyConfig) -> "Future[HowManyReport]":
-    """The estimators, at work in another process: a third of a second, more on a busy machine."""
-    return executor.shared().submit(how_many.run, config)
-
-
-def study(config: HowManyConfig) -> HowManyReport:
-    """Wait for the estimators; what was once computed is kept."""
-    with st.spinner(f"{N_GHOSTS} estimators take {config.n_max} draws each..."):
-        try:
-            return _job(config).result()
-        except BaseException:
-            _job.clear(config)  # a worker was lost, or the reader left: the next one asks anew
-            raise
+def study(config: HowManyConfig) -> jobs.Study:
+    """The estimators, for a worker process: a third of a second, more on a busy machine."""
+    return jobs.Study(
+        kind="how_many",
+        work=how_many.run,
+        args=(config,),
+        label=f"{N_GHOSTS} estimators take {config.n_max} draws each",
+        seconds=0.4,
+    )
 
 
 def key(config: HowManyConfig) -> str:
@@ -98,9 +92,7 @@ def revealed(link: Link) -> bool:
 
 def controls_of(link: Link) -> None:
     """The scene; what it teaches is told once the flag is planted."""
-    scene = scenes.choose(link, SETTINGS, SCENES)
-    if scene and revealed(link):
-        st.caption(scene.why)
+    scenes.choose(link, SETTINGS, SCENES, tells=revealed(link))
     with st.expander("More"):
         names = {name: choices.TARGETS[name].title for name in TARGETS}
         controls.choice(link, TARGET, "Target", names=names)
@@ -112,7 +104,9 @@ def controls_of(link: Link) -> None:
 def picture(link: Link) -> None:
     """Place the scene; before the flag is planted the message holds no answer."""
     c = config(link)
-    report = study(c) if revealed(link) else None
+    report: HowManyReport | None = None
+    if revealed(link):
+        report = jobs.result(study(c), patience=_PATIENCE)
     arrays: dict[str, NDArray[Any]] = {}
     alt = "Target p and proposal q, and an empty axis of numbers of draws with your flag on it."
     if report:
@@ -186,7 +180,9 @@ def discuss(link: Link, text: Text) -> None:
         text.show("how_many_question", n_ghosts=N_GHOSTS)
         return
     c = config(link)
-    report = study(c)
+    report: HowManyReport | None = jobs.ready(study(c))
+    if not report:  # still on its way, as is said beside the picture
+        return
     text.show(
         "how_many_why",
         kl=digits(report.kl),
@@ -201,7 +197,7 @@ def discuss(link: Link, text: Text) -> None:
     )
 
 
-def script(link: Link) -> str:
+def script_of(link: Link) -> str:
     """The scene's numbers as a script."""
     c = config(link)
     return code.fill(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from iwae_core.evaluation.studies import lift
 from iwae_core.evaluation.studies.lift import BITS, MAX_DIMS, LiftConfig, LiftReport
-from iwae_core.ui import canvas, code, controls, predict, scenes
+from iwae_core.ui import canvas, code, controls, parts, predict, scenes
 from iwae_core.ui.failing_tails import SEED
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField
 from iwae_core.ui.lesson import Text
@@ -40,9 +40,7 @@ def study(config: LiftConfig) -> LiftReport:
 
 def controls_of(link: Link) -> None:
     """The scene and the mismatch of one coordinate; d in numbers below."""
-    scene = scenes.choose(link, SETTINGS, SCENES)
-    if scene and link.value(ANSWER) != predict.OPEN:  # it gives the answer
-        st.caption(scene.why)
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.slider(link, SHIFT, "Shift of q", unit="in each coordinate", step=0.05)
     controls.slider(link, RATIO, "Width of q", unit="in each coordinate", step=0.05)
     with st.expander("More"):
@@ -105,15 +103,13 @@ def _lost(at: float) -> str:
 
 def discuss(link: Link, text: Text) -> None:
     """Ask for a prediction; once it is given, say why, with the numbers of this seed."""
-    answer = predict.ask(link, ANSWER, text.parts["lift_question"], ANSWERS)
-    if not answer:
+    if not parts.predicted(link, text, "lift", ANSWER, ANSWERS):
         return
     seen = study(LiftConfig(seed=link.value(SEED)))
     off = dict(lift.SCENES["underflow"].settings)
     far = study(
         LiftConfig(shift=float(off["shift"]), ratio=float(off["ratio"]), seed=link.value(SEED))
     )
-    text.show(f"lift_answer_{answer}")
     text.show(
         "lift_why",
         measured=digits(seen.ess_each[ASKED - 1]),
@@ -139,7 +135,7 @@ def discuss(link: Link, text: Text) -> None:
         st.button("Show me the underflow", on_click=underflow, icon=":material/visibility:")
 
 
-def script(link: Link) -> str:
+def script_of(link: Link) -> str:
     """The scene's numbers as a script."""
     c = config(link)
     return code.fill(

@@ -9,7 +9,7 @@ import streamlit as st
 from iwae_core.evaluation.studies import choices, lucky
 from iwae_core.evaluation.studies.lucky import FIRST, MAX_SAMPLES, LuckyConfig, LuckyReport
 from iwae_core.evaluation.studies.transport import noise
-from iwae_core.ui import canvas, code, controls, formulas, predict, scenes
+from iwae_core.ui import canvas, code, controls, formulas, parts, predict, scenes
 from iwae_core.ui.failing_tails import FLAGS, VERDICTS
 from iwae_core.ui.fields import Field, FloatField, IntField, SeedField
 from iwae_core.ui.lesson import Text
@@ -69,9 +69,7 @@ def study(config: LuckyConfig) -> LuckyReport:
 
 def controls_of(link: Link) -> None:
     """The scene and the number of draws; the width in numbers below."""
-    scene = scenes.choose(link, SETTINGS, SCENES)
-    if scene:
-        st.caption(scene.why)
+    scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="draws")
     with st.expander("More"):
         controls.number(link, SCALE, "Proposal: width", step=0.05)
@@ -120,12 +118,10 @@ def picture(link: Link) -> None:
 
 def discuss(link: Link, text: Text) -> None:
     """Ask for a prediction; once it is given, say why, with the numbers of that very run."""
-    answer = predict.ask(link, ANSWER, text.parts["lucky_question"], ANSWERS)
-    if not answer:
+    if not parts.predicted(link, text, "lucky", ANSWER, ANSWERS):
         return
     (heaviest,) = study(START).largest[:1].tolist()
     seen = study(LuckyConfig(seed=START.seed, left_out=(heaviest,)))
-    text.show(f"lucky_answer_{answer}")
     text.show(
         "lucky_why",
         before=digits(seen.full.estimate),
@@ -151,7 +147,7 @@ def discuss(link: Link, text: Text) -> None:
     st.button("Leave it out for me", on_click=leave_out, icon=":material/visibility:")
 
 
-def script(link: Link) -> str:
+def script_of(link: Link) -> str:
     """The scene's numbers as a script."""
     c = config(link)
     return code.fill(

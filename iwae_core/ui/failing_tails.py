@@ -15,7 +15,7 @@ from iwae_core.evaluation.studies.tails import (
 )
 from iwae_core.evaluation.studies.weighting import COVERED, ESTIMATORS
 from iwae_core.sampling.psis import MIN_DRAWS, TRUST_LIMIT, VARIANCE_LIMIT
-from iwae_core.ui import canvas, code, controls, formulas, predict, scenes
+from iwae_core.ui import canvas, code, controls, formulas, parts, predict, scenes
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField, SeedField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
@@ -72,9 +72,7 @@ def sweep(config: TailsConfig) -> SweepReport:
 
 def controls_of(link: Link) -> None:
     """The scene, the question and the number of draws; the rest below."""
-    scene = scenes.choose(link, SETTINGS, SCENES)
-    if scene:
-        st.caption(scene.why)
+    scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="draws in each run")
     with st.expander("More"):
         names = {name: choices.INTEGRANDS[name].title for name in INTEGRAND.choices}
@@ -146,11 +144,9 @@ def picture(link: Link) -> None:
 
 def discuss(link: Link, text: Text) -> None:
     """Ask for a prediction; once it is given, say why, with the numbers of this seed."""
-    answer = predict.ask(link, ANSWER, text.parts["tails_question"], ANSWERS)
-    if not answer:
+    if not parts.predicted(link, text, "tails", ANSWER, ANSWERS):
         return
     seen = study(TailsConfig(seed=link.value(SEED)))
-    text.show(f"tails_answer_{answer}")
     text.show(
         "tails_why",
         coverage=percent(seen.coverage),
@@ -167,7 +163,7 @@ def discuss(link: Link, text: Text) -> None:
     )
 
 
-def script(link: Link) -> str:
+def script_of(link: Link) -> str:
     """The scene's numbers as a script."""
     c = config(link)
     return code.fill(

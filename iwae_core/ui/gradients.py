@@ -1,20 +1,11 @@
-"""What the parts of the lesson *Gradients* share: the switch, q's place and the seed."""
+"""What the parts of the lesson *Gradients* share: q's place and the seed."""
 
 from typing import Any
 
 from iwae_core.evaluation.studies.contributions import ContributionsConfig
 from iwae_core.ui import controls
-from iwae_core.ui.fields import ChoiceField, Field, FloatField, SeedField
+from iwae_core.ui.fields import Field, FloatField, SeedField
 from iwae_core.ui.url import Link
-
-PAGE = "gradients"
-PARTS = {
-    "samples": "Who is heard",
-    "fans": "Sixty arrows",
-    "snr": "Signal to noise",
-    "backward": "Fewer backward",
-}
-PART = ChoiceField(name="part", default="samples", choices=tuple(PARTS))
 
 _START = ContributionsConfig()
 SHIFT = FloatField(name="shift", default=_START.shift, low=-3.0, high=3.0)
@@ -22,7 +13,6 @@ SCALE = FloatField(name="scale", default=_START.scale, low=1.0, high=2.0)
 SEED = SeedField()
 
 Q_SETTINGS: dict[str, Field[Any]] = {"shift": SHIFT, "scale": SCALE}
-FIELDS: tuple[Field[Any], ...] = (PART, SHIFT, SCALE, SEED)
 
 
 def q(link: Link) -> dict[str, Any]:

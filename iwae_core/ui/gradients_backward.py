@@ -9,10 +9,20 @@ from numpy.typing import NDArray
 from iwae_core.evaluation.studies import backward_cost as study
 from iwae_core.evaluation.studies.backward_cost import BackwardCostConfig, BackwardCostReport
 from iwae_core.evaluation.studies.gradient_oracle import DECODER, ENCODER
-from iwae_core.ui import canvas, code, controls, gradients, gradients_jobs, predict
-from iwae_core.ui import gradients_timing as timing
+from iwae_core.ui import (
+    canvas,
+    code,
+    controls,
+    gradients,
+    gradients_timing,
+    jobs,
+    parts,
+    predict,
+    scenes,
+)
 from iwae_core.ui.fields import ChoiceField, Field, IntField
 from iwae_core.ui.gradients_timing import Times
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, percent
 
@@ -28,10 +38,10 @@ WAY = ChoiceField(name="way", default="truncated_0.01", choices=WAYS)
 N_SAMPLES = IntField(name="draws", default=_START.n_samples, low=2, high=study.MAX_SAMPLES)
 ANSWERS = {"heaviest": "Heaviest first", "drawn": "Drawn by weight", "none": "Both fade"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_backward")
-FIELDS = (WAY, N_SAMPLES, ANSWER)
+FIELDS = (*gradients.Q_SETTINGS.values(), WAY, N_SAMPLES, ANSWER)
+SEED = gradients.SEED
 SETTINGS: dict[str, Field[Any]] = gradients.Q_SETTINGS | {"n_samples": N_SAMPLES}
 _ROUNDING = 1e-9  # of a mean over its standard deviation
-_MEASURED = "gradients.measured"  # this session has asked for times
 
 Array = NDArray[np.float64]
 
@@ -50,8 +60,9 @@ def name_of(way: str) -> str:
     return "all samples (exact)"
 
 
-def main_controls(link: Link) -> None:
+def controls_of(link: Link) -> None:
     """The way backward and K; q in numbers."""
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.choice(link, WAY, "Backward through", names={way: name_of(way) for way in WAYS})
     controls.log_slider(link, N_SAMPLES, "K", unit="samples forward")
     with st.expander("More"):
@@ -65,12 +76,9 @@ def config(link: Link) -> BackwardCostConfig:
 
 def report(asked: BackwardCostConfig) -> BackwardCostReport | None:
     """The ways beside each other; None while a worker is at it."""
-    for name, scene in SCENES.items():
-        settings: dict[str, Any] = dict(scene.settings)
-        if asked == BackwardCostConfig(**settings):
-            return gradients_jobs.shipped(BackwardCostReport, f"backward_{name}")
-    found: BackwardCostReport | None = gradients_jobs.result(
-        gradients_jobs.Task(
+    shipped = jobs.of_scene(BackwardCostReport, "gradients_backward", SCENES, asked)
+    found: BackwardCostReport | None = shipped or jobs.result(
+        jobs.Study(
             kind="backward",
             work=study.run,
             args=(asked,),
@@ -117,7 +125,7 @@ def picture(link: Link) -> None:
     found = report(asked)
     if found is None:
         return
-    times = _times(asked)
+    times: Times | None = jobs.ready(_timing(asked))
     errors = by_group(found)
     at = WAYS.index(link.value(WAY))
     mode = found.modes[at]
@@ -150,49 +158,36 @@ def picture(link: Link) -> None:
             **errors,
         },
     )
-    _stopwatch(asked)
+    _stopwatch(asked, times)
 
 
-def _task(asked: BackwardCostConfig) -> gradients_jobs.Task:
-    return gradients_jobs.Task(
+def _timing(asked: BackwardCostConfig) -> jobs.Study:
+    return jobs.Study(
         kind="times",
-        work=timing.measure,
+        work=gradients_timing.measure,
         args=(asked.n_samples, asked.seed),
         label="Training a small net and timing it on this machine",
         seconds=8.0,
     )
 
 
-def _times(asked: BackwardCostConfig) -> Times | None:
-    if _task(asked).key not in st.session_state.get(_MEASURED, ()):
-        return None
-    return gradients_jobs.ready(_task(asked))
-
-
-def _stopwatch(asked: BackwardCostConfig) -> None:
-    task = _task(asked)
-    known = st.session_state.setdefault(_MEASURED, set())
-
-    def go() -> None:
-        gradients_jobs.forget(task)
-        gradients_jobs.resume()
-        known.add(task.key)
-
-    if task.key in known and gradients_jobs.result(task) is None:
-        return
-    label = "Measure again" if task.key in known else "Measure the time on this machine"
-    st.button(
-        label,
-        on_click=go,
-        icon=":material/timer:",
+def _stopwatch(asked: BackwardCostConfig, times: Times | None) -> None:
+    timing = _timing(asked)
+    found = jobs.result(
+        timing,
+        ask="Measure the time on this machine",
         help="Trains a small net on digits for a moment and times one step, forward and backward, "
         "in a worker process with one thread. Other work on this machine disturbs it.",
     )
+    if found and not times:
+        st.rerun()  # they have just arrived, and the picture stands above
+    if found:
+        st.button("Measure again", on_click=jobs.renew, args=(timing,), icon=":material/timer:")
 
 
 def why_numbers() -> dict[str, str]:
     """What the explanation cites: the scene of a usual encoder."""
-    found = gradients_jobs.shipped(BackwardCostReport, "backward_shifted")
+    found = jobs.shipped(BackwardCostReport, "gradients_backward_shifted")
     errors, at = by_group(found), WAYS.index("truncated_0.01")
     four = WAYS.index("resampled_4")
     return {
@@ -202,6 +197,12 @@ def why_numbers() -> dict[str, str]:
         "bias_of_decoder": percent(errors["of_mean"][at, 1]),
         "noise_of_four": digits(errors["added"][four, 0], 2),
     }
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "backward", ANSWER, ANSWERS):
+        text.show("backward_why", **why_numbers())
 
 
 def script(config: BackwardCostConfig) -> str:

@@ -7,8 +7,9 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import fans as study
 from iwae_core.evaluation.studies.fans import FansConfig, FansSweep
-from iwae_core.ui import canvas, code, gradients, gradients_jobs, predict
+from iwae_core.ui import canvas, code, gradients, jobs, parts, predict, scenes
 from iwae_core.ui.fields import ChoiceField, Field, StopField
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, fixed
 
@@ -24,15 +25,17 @@ ESTIMATOR = ChoiceField(name="estimator", default=_START.estimator, choices=tupl
 N_SAMPLES = StopField(name="K", default=_START.n_samples, stops=study.N_SAMPLES)
 ANSWERS = {"both": "Both narrow", "encoder": "Only the encoder's", "decoder": "Only the decoder's"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_fans")
-FIELDS = (ESTIMATOR, N_SAMPLES, ANSWER)
+FIELDS = (*gradients.Q_SETTINGS.values(), ESTIMATOR, N_SAMPLES, ANSWER)
+SEED = gradients.SEED
 SETTINGS: dict[str, Field[Any]] = gradients.Q_SETTINGS | {
     "estimator": ESTIMATOR,
     "n_samples": N_SAMPLES,
 }
 
 
-def main_controls(link: Link) -> None:
+def controls_of(link: Link) -> None:
     """K once more, as a slider; q in numbers."""
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     value = st.select_slider(
         "K (samples in one gradient)", N_SAMPLES.stops, key=link.key(N_SAMPLES)
     )
@@ -51,9 +54,9 @@ def config(link: Link) -> FansConfig:
 def sweep(asked: FansConfig) -> FansSweep | None:
     """The fans of all estimators and all K; None while a worker is at it."""
     if (asked.shift, asked.scale, asked.seed) == (_START.shift, _START.scale, _START.seed):
-        return gradients_jobs.shipped(FansSweep, "fans")
-    found: FansSweep | None = gradients_jobs.result(
-        gradients_jobs.Task(
+        return jobs.shipped(FansSweep, "gradients_fans")
+    found: FansSweep | None = jobs.result(
+        jobs.Study(
             kind="fans",
             work=study.sweep,
             args=(asked.shift, asked.scale, asked.seed),
@@ -96,6 +99,12 @@ def picture(link: Link) -> None:
             "bound": found.bound,
         },
     )
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "fans", ANSWER, ANSWERS):
+        text.show("fans_why")
 
 
 def script(config: FansConfig) -> str:

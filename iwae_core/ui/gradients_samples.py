@@ -11,8 +11,9 @@ from iwae_core.evaluation.studies.contributions import ContributionsConfig, Cont
 from iwae_core.evaluation.studies.gradient_oracle import Point, first_pixel, loc_of
 from iwae_core.evaluation.studies.tightness import exact_log_marginal, oracle, posterior
 from iwae_core.rng import standard_normal, stream
-from iwae_core.ui import canvas, code, controls, gradients, predict
+from iwae_core.ui import canvas, code, controls, gradients, parts, predict, scenes
 from iwae_core.ui.fields import Field, IntField
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, percent
 
@@ -22,7 +23,8 @@ N_SAMPLES = IntField(
 )
 ANSWERS = {"all": "All 64", "half": "About half", "few": "A few"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_samples")
-FIELDS = (N_SAMPLES, ANSWER)
+FIELDS = (*gradients.Q_SETTINGS.values(), N_SAMPLES, ANSWER)
+SEED = gradients.SEED
 SETTINGS: dict[str, Field[Any]] = gradients.Q_SETTINGS | {"n_samples": N_SAMPLES}
 
 
@@ -49,8 +51,9 @@ def model_for_browser() -> dict[str, Any]:
     }
 
 
-def main_controls(link: Link) -> None:
+def controls_of(link: Link) -> None:
     """K once more, as a slider; q in numbers."""
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.log_slider(link, N_SAMPLES, "K", unit="samples")
     with st.expander("More"):
         gradients.q_controls(link)
@@ -91,6 +94,12 @@ def picture(link: Link) -> None:
             "iwae_mean": report.iwae_mean,
         },
     )
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "samples", ANSWER, ANSWERS):
+        text.show("samples_why")
 
 
 def script(config: ContributionsConfig) -> str:

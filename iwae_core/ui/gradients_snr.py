@@ -7,9 +7,10 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import snr as study
 from iwae_core.evaluation.studies.snr import SnrConfig, SnrReport
-from iwae_core.ui import canvas, code, gradients, gradients_jobs, predict
+from iwae_core.ui import canvas, code, gradients, jobs, parts, predict, scenes
 from iwae_core.ui.fields import Field, FloatField, StopField
 from iwae_core.ui.gradients_fans import ESTIMATOR, NAMES
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, fixed
 
@@ -20,12 +21,14 @@ GUESS = FloatField(name="guess", default=0.0, low=-0.6, high=0.6)
 AT = StopField(name="at", default=64, stops=study.N_SAMPLES)
 ANSWERS = {"rises": "Rises", "stays": "Stays", "falls": "Falls"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_snr")
-FIELDS = (ESTIMATOR, GUESS, AT, ANSWER)
+FIELDS = (*gradients.Q_SETTINGS.values(), ESTIMATOR, GUESS, AT, ANSWER)
+SEED = gradients.SEED
 SETTINGS: dict[str, Field[Any]] = gradients.Q_SETTINGS
 
 
-def main_controls(link: Link) -> None:
+def controls_of(link: Link) -> None:
     """The K that is read off; q in numbers."""
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     value = st.select_slider("Read at K (samples)", AT.stops, key=link.key(AT))
     link.accept(AT, value)
     with st.expander("More"):
@@ -46,12 +49,9 @@ def config(link: Link) -> SnrConfig:
 
 def report(asked: SnrConfig) -> SnrReport | None:
     """The curves; None while a worker is at it."""
-    for name, scene in SCENES.items():
-        settings: dict[str, Any] = dict(scene.settings)
-        if asked == SnrConfig(**settings):
-            return gradients_jobs.shipped(SnrReport, f"snr_{name}")
-    found: SnrReport | None = gradients_jobs.result(
-        gradients_jobs.Task(
+    shipped = jobs.of_scene(SnrReport, "gradients_snr", SCENES, asked)
+    found: SnrReport | None = shipped or jobs.result(
+        jobs.Study(
             kind="snr",
             work=study.run,
             args=(asked,),
@@ -107,6 +107,12 @@ def picture(link: Link) -> None:
         },
         arrays=curves if answered else {},
     )
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "snr", ANSWER, ANSWERS):
+        text.show("snr_why")
 
 
 def script(config: SnrConfig, estimator: str, n_samples: int) -> str:

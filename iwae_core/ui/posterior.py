@@ -16,13 +16,6 @@ from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField, SeedFi
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
-PAGE = "posterior_used"
-PARTS = {
-    "drag": "Drag q",
-    "trained": "q by ELBO, q by IWAE",
-    "digits": "Trained on digits",
-}
-PART = ChoiceField(name="part", default="drag", choices=tuple(PARTS))
 VIEWS = {"average": "Average", "resample": "Resample"}
 VIEW = ChoiceField(name="view", default="average", choices=tuple(VIEWS))
 TARGET = ChoiceField(name="target", default="banana", choices=tuple(study.TARGETS))
@@ -35,7 +28,6 @@ N_SAMPLES = IntField(name="K", default=10, low=1, high=1000)
 USED_K = IntField(name="used_K", default=50, low=1, high=1000)  # of the networks on digits
 TRAINED_K = StopField(name="trained_K", default=20, stops=TRAINED_AT)
 SEED = SeedField()
-FIELDS = (PART, VIEW, TARGET, X, Y, SCALE, N_SAMPLES, USED_K, TRAINED_K, SEED)
 _SAMPLES: dict[str, Field[Any]] = {"drag": N_SAMPLES, "trained": TRAINED_K, "digits": USED_K}
 
 

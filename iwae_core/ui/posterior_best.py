@@ -9,15 +9,15 @@ import streamlit as st
 from iwae_core.evaluation.studies.posterior_targets import PosteriorUsedConfig
 from iwae_core.evaluation.studies.posterior_used import PosteriorUsedReport
 from iwae_core.places import ASSETS
-from iwae_core.ui import posterior, posterior_drag, predict
+from iwae_core.ui import parts, posterior, posterior_drag, predict
 from iwae_core.ui.lesson import Text
-from iwae_core.ui.posterior import SEED, TARGET, TRAINED_K
+from iwae_core.ui.posterior import SEED, TARGET, TRAINED_K, VIEW
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
 ANSWERS = {"nearer": "Nearer", "same": "As near", "farther": "Farther"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_trained")
-FIELDS = (ANSWER,)
+FIELDS = (TARGET, TRAINED_K, VIEW, ANSWER)
 
 BestQ = Mapping[str, tuple[float, float, float]]  # mean and scale by the K of the training
 
@@ -72,11 +72,10 @@ def picture(link: Link) -> None:
 
 def discuss(link: Link, text: Text) -> None:
     """The question, and what the answer opens."""
-    if answer := predict.ask(link, ANSWER, text.parts["question_trained"], ANSWERS):
-        text.show(f"answer_trained_{answer}")
+    if parts.predicted(link, text, "trained", ANSWER, ANSWERS):
         by_elbo, by_iwae = reports(link)
         text.show(
-            "why_trained",
+            "trained_why",
             K=by_iwae.n_samples,
             scale_elbo=digits(float(by_elbo.scale[0])),
             scale_iwae=digits(float(by_iwae.scale[0])),

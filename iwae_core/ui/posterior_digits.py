@@ -14,17 +14,17 @@ from iwae_core.models.model import LatentModel
 from iwae_core.places import ASSETS
 from iwae_core.rng import stream
 from iwae_core.training import load, model_of
-from iwae_core.ui import code, controls, posterior, predict
+from iwae_core.ui import code, controls, parts, posterior, predict
 from iwae_core.ui.fields import IntField
 from iwae_core.ui.lesson import Text
-from iwae_core.ui.posterior import SEED, USED_K
+from iwae_core.ui.posterior import SEED, USED_K, VIEW
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
 DIGIT = IntField(name="digit", default=0, low=0, high=study.N_DIGITS - 1)
 ANSWERS = {"larger": "Larger", "same": "As large", "smaller": "Smaller"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_digits")
-FIELDS = (DIGIT, ANSWER)
+FIELDS = (DIGIT, USED_K, VIEW, ANSWER)
 _TITLES = {"digits_elbo": ("elbo", "Trained by the ELBO", "ELBO")} | {
     "digits_iwae": ("iwae", f"Trained by L_{study.NETWORKS['digits_iwae']}", "IWAE")
 }
@@ -84,9 +84,8 @@ def picture(link: Link) -> None:
 
 def discuss(link: Link, text: Text) -> None:
     """The question, and what the answer opens."""
-    if answer := predict.ask(link, ANSWER, text.parts["question_digits"], ANSWERS):
-        text.show(f"answer_digits_{answer}")
-        text.show("why_digits", **averages())
+    if parts.predicted(link, text, "digits", ANSWER, ANSWERS):
+        text.show("digits_why", **averages())
 
 
 def averages() -> dict[str, str | int]:

@@ -6,10 +6,10 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import posterior_used as study
 from iwae_core.evaluation.studies.posterior_used import PosteriorUsedConfig, PosteriorUsedReport
-from iwae_core.ui import code, controls, posterior, predict, scenes
+from iwae_core.ui import code, controls, parts, posterior, predict, scenes
 from iwae_core.ui.fields import Field
 from iwae_core.ui.lesson import Text
-from iwae_core.ui.posterior import N_SAMPLES, SCALE, SEED, TARGET, X, Y
+from iwae_core.ui.posterior import N_SAMPLES, SCALE, SEED, TARGET, VIEW, X, Y
 from iwae_core.ui.url import Link
 
 SCENES = study.SCENES
@@ -22,7 +22,7 @@ SETTINGS: dict[str, Field[Any]] = {
 }
 ANSWERS = {"all": "Finds both", "one": "Still has one", "middle": "Fills the middle"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_drag")
-FIELDS = (ANSWER,)
+FIELDS = (TARGET, X, Y, SCALE, N_SAMPLES, VIEW, ANSWER)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -33,9 +33,7 @@ def run(config: PosteriorUsedConfig) -> PosteriorUsedReport:
 
 def controls_of(link: Link) -> None:
     """Scene, K and the switch in sight; q in numbers below More."""
-    scene = scenes.choose(link, SETTINGS, SCENES)
-    if scene:
-        st.caption(scene.why)
+    scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="samples")
     posterior.view_control(link)
     with st.expander("More"):
@@ -71,9 +69,8 @@ def picture(link: Link) -> None:
 
 def discuss(link: Link, text: Text) -> None:
     """The question, and what the answer opens."""
-    if answer := predict.ask(link, ANSWER, text.parts["question_drag"], ANSWERS):
-        text.show(f"answer_drag_{answer}")
-        text.show("why_drag")
+    if parts.predicted(link, text, "drag", ANSWER, ANSWERS):
+        text.show("drag_why")
         st.button(
             "Show me q on one mode",
             on_click=scenes.apply,

@@ -30,12 +30,22 @@ class Scene(Protocol):
 
 
 def choose(
-    link: Link, fields: Mapping[str, Field[Any]], scenes: Mapping[str, Scene], label: str = "Scene"
-) -> Scene | None:
-    """Place the choice; the scene is not a field of its own but read from those it sets.
+    link: Link,
+    fields: Mapping[str, Field[Any]],
+    scenes: Mapping[str, Scene],
+    *,
+    tells: bool = True,
+) -> None:
+    """Place the choice, and below it why the scene works or fails.
 
-    Returns:
-        The scene that the controls show, or None once one of them has been moved.
+    The scene is not a field of its own but read from those it sets; once one of them has been
+    moved it is the reader's own.
+
+    Args:
+        link: The page's fields.
+        fields: Those that scenes set, by the names of their settings.
+        scenes: By their names.
+        tells: False while a prediction is open that the reason would give away.
     """
     shown = next((name for name, scene in scenes.items() if _is_on(link, fields, scene)), OWN)
     key = f"{link.key(next(iter(fields.values())))}.scene"
@@ -47,13 +57,14 @@ def choose(
             apply(link, fields, scenes[chosen])
 
     st.selectbox(
-        label,
+        "Scene",
         [*scenes, OWN],
         key=key,
         format_func=lambda name: scenes[name].title if name in scenes else "Your own",
         on_change=set_up,
     )
-    return scenes.get(shown)
+    if shown in scenes:
+        st.caption(scenes[shown].why if tells else "Why: once you have predicted, below.")
 
 
 def whole(

@@ -14,9 +14,20 @@ from iwae_core.evaluation.studies.tightness import (
     TightnessConfig,
     TightnessReport,
 )
-from iwae_core.ui import bound, bound_layers, canvas, code, controls, lesson, predict, studies
+from iwae_core.ui import (
+    bound,
+    bound_layers,
+    canvas,
+    code,
+    controls,
+    parts,
+    predict,
+    scenes,
+    studies,
+)
 from iwae_core.ui.fields import BoolField, IntField
 from iwae_core.ui.formulas import finite
+from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, fixed, percent
 
@@ -31,12 +42,14 @@ ANSWERS = {"tighter": "Closer to log p(x)", "steadier": "Only steadier", "exact"
 ANSWER = predict.answer_field(*ANSWERS)
 SETTINGS = bound.Q_SETTINGS
 LAYERS = (UPPER, JACKKNIFE, RENYI, GAP)
-FIELDS = (N_SAMPLES, *LAYERS, ANSWER)
+FIELDS = (*bound.Q_SETTINGS.values(), N_SAMPLES, *LAYERS, ANSWER)
+SEED = bound.SEED
 _SHOWN = ("iwae", "upper", "jackknife_1", "jackknife_2", "renyi_0.5", "renyi_-1")
 
 
-def main_controls(link: Link) -> None:
+def controls_of(link: Link) -> None:
     """K once more, and q in numbers below "More"."""
+    scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="samples per run")
     with st.expander("More"):
         controls.slider(
@@ -120,7 +133,7 @@ def _arrays(layers: LayersReport | None) -> dict[str, Any]:
     }
 
 
-def more(link: Link, text: lesson.Text) -> None:
+def _tell_more(link: Link, text: Text) -> None:
     """Offer the layers where they are missing; say how fast, and what a single run may do."""
     bound_layers.offer(LayersConfig(**bound.q(link)))
     report = studies.tightness(config(link))
@@ -129,8 +142,15 @@ def more(link: Link, text: lesson.Text) -> None:
     with left:
         text.show_with(rate(report), numbers(report, at))
     with right:
-        above = "above" if rate(report) != "rate_flat" else "above_flat"
+        above = "curve_above" if rate(report) != "curve_rate_flat" else "curve_above_flat"
         text.show_with(above, numbers(report, at))
+
+
+def discuss(link: Link, text: Text) -> None:
+    """The question, and what the answer opens."""
+    if parts.predicted(link, text, "curve", ANSWER, ANSWERS):
+        text.show("curve_why")
+    _tell_more(link, text)
 
 
 def script(config: TightnessConfig, n_samples: int) -> str:
@@ -153,8 +173,8 @@ def script_of(link: Link) -> str:
 def rate(report: TightnessReport) -> str:
     """Which part of the prose tells how fast the gap closes."""
     if report.relative_variance == float("inf"):
-        return "rate_infinite"
-    return "rate" if report.relative_variance > 1e-9 else "rate_flat"
+        return "curve_rate_infinite"
+    return "curve_rate" if report.relative_variance > 1e-9 else "curve_rate_flat"
 
 
 def numbers(report: TightnessReport, at: RunsReport) -> dict[str, float | int | str]:

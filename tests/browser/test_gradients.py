@@ -11,7 +11,7 @@ from iwae_core.evaluation.studies.backward_cost import BackwardCostReport
 from iwae_core.evaluation.studies.contributions import ContributionsConfig
 from iwae_core.evaluation.studies.fans import FansConfig
 from iwae_core.evaluation.studies.snr import SnrConfig
-from iwae_core.ui import gradients_backward, gradients_jobs
+from iwae_core.ui import gradients_backward, jobs
 from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "gradients"
@@ -142,7 +142,7 @@ def test_the_ring_goes_from_one_way_backward_to_another(visit):
     page = visit(viewport={"width": 390, "height": 844}).open(NAME, "?part=backward&way=exact")
     hands.press(page, "way", "ArrowRight", "ArrowRight", "ArrowRight")
     assert query(page)["way"] == "truncated_0.1"
-    report = gradients_jobs.shipped(BackwardCostReport, "backward_shifted")
+    report = jobs.shipped(BackwardCostReport, "gradients_backward_shifted")
     at = gradients_backward.WAYS.index("truncated_0.1")
     errors, shown = gradients_backward.by_group(report), hands.cards(page)
     assert shown["Go backward"].value == percent(report.modes[at].touched)

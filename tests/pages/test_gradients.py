@@ -3,7 +3,6 @@
 import contextlib
 import io
 import re
-import time
 
 import harness
 import numpy as np
@@ -19,10 +18,10 @@ from iwae_core.runtime import executor
 from iwae_core.ui import (
     gradients_backward,
     gradients_fans,
-    gradients_jobs,
     gradients_samples,
     gradients_snr,
     gradients_timing,
+    jobs,
 )
 
 NAME = "gradients"
@@ -102,19 +101,14 @@ def test_the_script_on_samples_prints_the_pages_numbers(config):
     assert found["max_weight"] == pytest.approx(report.weight.max(), rel=1e-8)
 
 
-def until_scene(app, name, seconds=60):
-    """Run the page again until its worker has answered."""
-    for _ in range(5 * seconds):
-        harness.assert_no_error(app)
-        with contextlib.suppress(ValueError):
-            return harness.scene(app, name)
-        time.sleep(0.2)
-        app.run()
-    raise AssertionError(f"no scene {name} within {seconds} s")
+def until_scene(app, name):
+    """The scene, once a worker has answered."""
+    harness.until(app, lambda: harness.scene(app, name))
+    return harness.scene(app, name)
 
 
 def test_the_shipped_fans_are_those_of_single_runs():
-    shipped = gradients_jobs.shipped(FansSweep, "fans")
+    shipped = jobs.shipped(FansSweep, "gradients_fans")
     for estimator, K in [
         ("reparameterized", 1),
         ("doubly_reparameterized", 64),
@@ -131,7 +125,7 @@ def test_the_shipped_fans_are_those_of_single_runs():
 
 
 def test_a_mean_of_zero_agrees_with_nothing():
-    shipped = gradients_jobs.shipped(FansSweep, "fans")
+    shipped = jobs.shipped(FansSweep, "gradients_fans")
     e = shipped.estimators.index("wake_sleep")
     assert (shipped.mean[e, 0, :2] == 0).all()
     assert np.isnan(shipped.agreeing[e, 0, 0])
@@ -202,7 +196,7 @@ def test_nothing_of_the_curves_is_on_the_page_before_a_prediction():
 
 @pytest.mark.parametrize("name", snr.SCENES)
 def test_the_shipped_curves_are_those_of_the_study(name):
-    shipped = gradients_jobs.shipped(SnrReport, f"snr_{name}")
+    shipped = jobs.shipped(SnrReport, f"gradients_snr_{name}")
     fresh = snr.run(SnrConfig(**dict(snr.SCENES[name].settings)))
     real = fresh.snr > 1e-9
     np.testing.assert_array_equal(shipped.snr > 1e-9, real)
@@ -240,7 +234,7 @@ def test_far_off_only_a_few_samples_are_heard():
 
 @pytest.mark.parametrize("name", ["shifted", "poor"])
 def test_the_shipped_ways_backward_are_those_of_the_study(name):
-    shipped = gradients_jobs.shipped(BackwardCostReport, f"backward_{name}")
+    shipped = jobs.shipped(BackwardCostReport, f"gradients_backward_{name}")
     fresh = backward_cost.run(BackwardCostConfig(**dict(backward_cost.SCENES[name].settings)))
     assert [(m.name, f"{m.setting:g}") for m in shipped.modes] == [
         (way.partition("_")[0], way.partition("_")[2] or "0") for way in gradients_backward.WAYS
@@ -252,7 +246,7 @@ def test_the_shipped_ways_backward_are_those_of_the_study(name):
 
 
 def test_errors_of_a_group_are_lengths_over_lengths():
-    report = gradients_jobs.shipped(BackwardCostReport, "backward_poor")
+    report = jobs.shipped(BackwardCostReport, "gradients_backward_poor")
     found, at = gradients_backward.by_group(report), gradients_backward.WAYS.index("resampled_4")
     mode, exact = report.modes[at], report.modes[0]
     noise = np.hypot(report.std[2], report.std[3])
@@ -263,7 +257,7 @@ def test_errors_of_a_group_are_lengths_over_lengths():
         np.hypot(*mode.bias[2:]) / np.hypot(*report.mean[2:])
     )
     good = gradients_backward.by_group(
-        gradients_jobs.shipped(BackwardCostReport, "backward_good")
+        jobs.shipped(BackwardCostReport, "gradients_backward_good")
     )["of_mean"]
     assert good[0].tolist() == [0, 0]
     assert np.isinf(good[1:, 0]).all()  # the mean there is zero
@@ -276,7 +270,7 @@ def test_the_page_sends_the_ways_backward(way):
     meta, arrays = harness.scene(app, "backward")
     assert meta["state"] == {"way": way}
     assert meta["times"] is None
-    report = gradients_jobs.shipped(BackwardCostReport, "backward_shifted")
+    report = jobs.shipped(BackwardCostReport, "gradients_backward_shifted")
     np.testing.assert_allclose(arrays["touched"], [mode.touched for mode in report.modes])
     assert any("of the samples hold 99 % of the weight" in text for text in shown(app))
 
@@ -286,13 +280,8 @@ def test_times_are_measured_by_a_worker_when_asked_for():
     until_scene(app, "backward")
     (start,) = [button for button in app.button if button.label.startswith("Measure the time")]
     start.click().run()
-    for _ in range(300):
-        harness.assert_no_error(app)
-        times = harness.scene(app, "backward")[0]["times"]
-        if times:
-            break
-        time.sleep(0.2)
-        app.run()
+    harness.until(app, lambda: harness.scene(app, "backward")[0]["times"])
+    times = harness.scene(app, "backward")[0]["times"]
     assert times["steps"] == list(gradients_timing.N_STEPS)
     assert np.array(times["ms"]).shape == (2, 3)
     assert (np.array(times["ms"]) > 0).all()

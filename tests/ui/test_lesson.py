@@ -82,7 +82,7 @@ def placed(source):
     """What a page or its module takes from the lesson, as (part, numbers or None).
 
     ``text.show("part", number=...)`` and ``text.parts["part"]``; an f-string stands for every part
-    that it could name, as a regular expression.
+    that it could name, as a regular expression. A lesson in parts places what ``ui.parts`` says.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "text.show":
@@ -91,13 +91,21 @@ def placed(source):
             yield pattern(node.args[0]), None if computed else names
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "text.show_with":
             yield pattern(node.args[0]), None
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "parts.predicted":
+            yield f"{pattern(node.args[2])}_question", set()
+            yield f"{pattern(node.args[2])}_answer_{ANY}", set()
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "parts.Lesson":
+            (given,) = [word.value for word in node.keywords if word.arg == "parts"]
+            for key in given.keys:
+                yield f"{pattern(key)}_intro", set()
+                yield f"{pattern(key)}_notice", set()
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "text.parts":
             yield pattern(node.slice), set()
 
 
 def uses(page):
     """What a page places, itself or through the modules of ``ui`` that it imports."""
-    found, waiting, seen = [], [page], set()
+    found, waiting, seen = [], [page], {UI / "parts.py"}  # whose callers name the parts
     while waiting:
         path = waiting.pop()
         if path in seen or not path.is_file():
@@ -151,6 +159,8 @@ def test_the_search_for_placed_parts_finds_them():
         'if a:\n    text.show("p", K=3)\ncharts.show(figure, "c")\n'
         'text.show(part)\ntext.show_with("u" if b else "v", numbers)\n'
         'text.show(f"guess_{a}", **numbers)\nst.button(text.parts["ask"])\n'
+        'parts.predicted(link, text, "x", ANSWER, ANSWERS)\n'
+        'parts.Lesson(page="demo", parts={"y": ("Title", module)})\n'
     )
     assert sorted(placed(page), key=str) == sorted(
         [
@@ -159,6 +169,10 @@ def test_the_search_for_placed_parts_finds_them():
             ("ask", set()),
             ("guess_[a-z0-9_]+", None),
             ("p", {"K"}),
+            ("x_question", set()),
+            ("x_answer_[a-z0-9_]+", set()),
+            ("y_intro", set()),
+            ("y_notice", set()),
         ],
         key=str,
     )
