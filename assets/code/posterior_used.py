@@ -3,8 +3,9 @@
 import torch
 
 from iwae_core.evaluation.posterior import exact_posterior, implicit_posterior, kl_on_grid
+from iwae_core.evaluation.studies.posterior_ground import ANY_X, GivenJoint, ground, round_q
 from iwae_core.evaluation.studies.posterior_targets import TARGETS
-from iwae_core.evaluation.studies.posterior_used import ANY_X, GivenJoint, round_q, used
+from iwae_core.evaluation.studies.posterior_used import used
 from iwae_core.rng import stream
 
 TARGET = "banana"
@@ -16,15 +17,8 @@ SEED = 1
 # %%
 target = TARGETS[TARGET]
 model, q = GivenJoint(target.joint), round_q(CENTER, SCALE)
-report = used(
-    model,
-    ANY_X,
-    q,
-    K,
-    target.grid,
-    stream(SEED, "resampled"),
-    log_marginal=target.joint.log_normalizer,
-)
+tables = ground(model, ANY_X, q, target.grid, log_marginal=target.joint.log_normalizer)
+report = used(tables, K, stream(SEED, "resampled"))
 print(f"log_marginal = {report.log_marginal:.9g}")
 print(f"bound = {report.bound:.9g}")
 print(f"kl_q = {report.kl_q:.9g}")

@@ -21,7 +21,8 @@ from iwae_core.sampling.weights import check_log_w
 _STEP = 0.2
 _DIES_BELOW = 42.0  # nats under the sum's scale, where e^-t - phi(t)^K is down to 1e-18
 _DIES_ABOVE = 4.0  # nats over the smallest weight's scale: exp(-e^4) = 2e-24
-_BLOCK = 1 << 20
+_NOTHING = 1e-24  # of phi(t)^K, which falls from there on
+_BLOCK = 1 << 16
 
 
 def expected_bound(log_w: Tensor, probability: Tensor, n_samples: Sequence[int]) -> Tensor:
@@ -68,14 +69,14 @@ def expected_bound(log_w: Tensor, probability: Tensor, n_samples: Sequence[int])
     lowest = -_DIES_BELOW - math.log(max(n_samples))
     highest = _DIES_ABOVE - values.min().item()
     u = torch.arange(lowest, highest, _STEP, dtype=torch.float64, device=log_w.device)
-    phi = torch.cat(
-        [torch.exp(-torch.exp(values + row.unsqueeze(1))) @ p for row in u.split(_rows(values))]
-    )
+    phi = torch.zeros_like(u)  # which it soon is, raised to K
+    least, at = max(2, min(n_samples)), 0
+    for rows in u.split(max(1, _BLOCK // len(values))):
+        phi[at : at + len(rows)] = torch.exp(-torch.exp(values + rows.unsqueeze(1))) @ p
+        at += len(rows)
+        if phi[at - 1] ** least < _NOTHING:
+            break
     integrand = torch.exp(-torch.exp(u)).unsqueeze(1) - phi.unsqueeze(1) ** sizes
     summed = top + _STEP * integrand.sum(dim=0) - sizes.log()
     # One weight needs no integral, and the mean of the logs is exact.
     return torch.where(sizes == 1, top + values @ p, summed)
-
-
-def _rows(values: Tensor) -> int:
-    return max(1, _BLOCK // len(values))

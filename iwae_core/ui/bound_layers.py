@@ -31,6 +31,6 @@ def _study(config: LayersConfig) -> jobs.Study:
         args=(config,),
         parts=layers.STARTS,
         gather=layers.report,
-        label=f"Layers from {layers.N_REPEATS} repeats",
+        label="Layers",
         seconds=10.0,
     )

@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from iwae_core.evaluation.studies import posterior_used as study
+from iwae_core.evaluation.studies.posterior_ground import STEP, nodes
 from iwae_core.evaluation.studies.posterior_trained import TRAINED_AT
 from iwae_core.evaluation.studies.posterior_used import PosteriorUsedReport
 from iwae_core.ui import canvas, controls
@@ -63,11 +64,9 @@ def target_control(link: Link) -> None:
     link.accept(TARGET, chosen)
 
 
-def show(
-    link: Link, part: str, planes: Sequence[Plane], step: float = study.STEP, **more: Any
-) -> None:
+def show(link: Link, part: str, planes: Sequence[Plane], step: float = STEP, **more: Any) -> None:
     """Place the scene; ``step`` is that of the reports' rule over q."""
-    eps, probability = study.nodes(step)
+    eps, probability = nodes(step)
     K = planes[0].report.n_samples
     told = "; ".join(
         f"{plane.title}: KL(q || p) is {digits(plane.report.kl_q)} nats, "

@@ -11,9 +11,9 @@ from harness import assert_no_error, code, open_page, predict, scene
 from iwae_core.evaluation.posterior import Grid, exact_posterior
 from iwae_core.evaluation.studies import posterior_digits as digits_study
 from iwae_core.evaluation.studies import posterior_used as study
+from iwae_core.evaluation.studies.posterior_ground import ANY_X, GivenJoint
 from iwae_core.evaluation.studies.posterior_targets import SCENES, TARGETS
 from iwae_core.evaluation.studies.posterior_trained import best_round_q
-from iwae_core.evaluation.studies.posterior_used import ANY_X, GivenJoint
 from iwae_core.evaluation.studies.tightness import posterior as oracle_posterior
 from iwae_core.sampling.densities import Gaussian
 from iwae_core.sampling.divergences import kl_divergence

@@ -8,13 +8,13 @@ import pytest
 import torch
 from node import under_node
 
-from iwae_core.evaluation.studies import posterior_used
+from iwae_core.evaluation.studies import posterior_ground, posterior_used
 from iwae_core.evaluation.studies.expected import Law, expected_share
 from iwae_core.evaluation.studies.posterior_used import SCENES, PosteriorUsedConfig
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 
-_, PROBABILITY = posterior_used.nodes()
+_, PROBABILITY = posterior_ground.nodes()
 
 CHAIN = """
 export function klAt(logW, probability, K, logMarginal) {
@@ -65,12 +65,12 @@ def test_shares_and_divergences_equal_the_core(tmp_path, scene):
 
 
 def test_every_other_node_is_a_rule_of_twice_the_step(tmp_path):
-    eps, probability = posterior_used.nodes()
+    eps, probability = posterior_ground.nodes()
     (found,) = under_node(
         tmp_path, [["thinned", eps.ravel().tolist(), probability.tolist(), 0.25]], "used"
     )
     kept = np.reshape(found["eps"], (-1, 2))
-    wide, expected = posterior_used.nodes(0.5)
+    wide, expected = posterior_ground.nodes(0.5)
     inside = (wide**2).sum(axis=1) <= (kept**2).sum(axis=1).max() + 1e-9
     np.testing.assert_allclose(kept, wide[inside], atol=1e-12)
     share = expected[inside] / expected[inside].sum()

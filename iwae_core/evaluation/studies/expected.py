@@ -25,9 +25,11 @@ from iwae_core.bounds.exact import expected_bound
 from iwae_core.evaluation.studies.tightness import make_q, oracle, posterior
 
 _STEP = 0.25  # of u: exp(-pi^2 / 0.25) is 7e-18
+_NODES = _STEP / 2  # of log w, in a table of shares
 _DIES_BELOW = 38.0  # nats
 _DIES_ABOVE = 4.0
 _NOTHING = 1e-30  # of an integrand
+_FLAT = 26.0  # nats: exp(-t w) is one where t w is below exp(-26), to 5e-12
 _SURE = 20.0  # nats over all others together: such a sample has the whole weight, to 2e-9
 
 
@@ -89,7 +91,8 @@ def exact_draw_law(shift: float, scale: float, correlated: bool, step: float = 0
     return Law(model.log_joint(x, z[:, None, :])[:, 0] - q.log_prob(z), probability)
 
 
-def expected_share(law: Law, log_w: Tensor, n_samples: int) -> Tensor:
+@dataclass(frozen=True, slots=True, eq=False)
+class Share:
     r"""How much more than 1 / K a sample's normalized weight is on average, given its weight.
 
     .. math:: \rho_K(w) = E\Bigl[\frac{K w}{w + w_2 + \dots + w_K}\Bigr]
@@ -98,30 +101,61 @@ def expected_share(law: Law, log_w: Tensor, n_samples: int) -> Tensor:
     Times q it is the density of one draw resampled from K (Cremer et al., 2017); at K = 1 it is
     one, for K to infinity it is ``w / E[w]``.
 
-    Args:
-        law: Of the other weights.
-        log_w: Log weights to ask for, shape ``(n,)``, nats.
-        n_samples: K.
-
-    Returns:
-        Tensor of shape ``(n,)``; its mean under ``law`` is one.
+    In log w the integral is a convolution, so a table of log rho_K with its first two derivatives
+    costs as much as a few single values; between its nodes a polynomial of degree five is off by
+    about 1e-11 of the value. Make one by :func:`share_of`.
     """
-    K = n_samples
+
+    top: float  # of the law's log weights, nats
+    lowest: float  # node of the table, nats below ``top``; below it rho_K is proportional to w
+    table: Tensor  # log rho_K, and its derivatives times _NODES and _NODES^2, (3, n); or empty
+
+    def __call__(self, log_w: Tensor) -> Tensor:
+        """The share at log weights of shape ``(n,)``, nats.
+
+        A weight far beyond those the law knows counts as the largest that leaves the others a
+        trace.
+        """
+        if not self.table.numel():
+            return torch.ones_like(log_w)
+        n = self.table.shape[1] - 1
+        place = ((log_w - self.top - self.lowest) / _NODES).clamp(max=float(n))
+        i = place.floor().clamp(0, n - 1).long()
+        x = (place - i).clamp(min=0.0)
+        (f, f_), (a, a_), (b, b_) = (torch.stack([row[i], row[i + 1]]) for row in self.table)
+        rise = f_ - f
+        c3 = 10 * rise - 6 * a - 4 * a_ - 1.5 * b + 0.5 * b_
+        c4 = -15 * rise + 8 * a + 7 * a_ + 1.5 * b - b_
+        c5 = 6 * rise - 3 * (a + a_) - 0.5 * (b - b_)
+        log_share = f + x * (a + x * (0.5 * b + x * (c3 + x * (c4 + x * c5))))
+        return torch.exp(log_share + _NODES * place.clamp(max=0.0))
+
+
+def share_of(law: Law, n_samples: int) -> Share:
+    """The share of a sample among ``n_samples``, of which the others follow ``law``."""
+    K, top = n_samples, law.log_w.max().item()
     if K == 1:
-        return torch.ones_like(log_w)
-    # A weight beyond those the law knows counts as the largest that leaves the others a trace;
-    # below, nothing is to be done: phi^(K-1) ends before exp(-tw) does.
-    top = law.log_w.max()
+        return Share(top, 0.0, torch.empty(0))
     largest = _SURE + math.log(K)
-    asked = (log_w - top).clamp(max=largest)
-    u = _line(law.log_w - top, K, above=max(asked.max().item(), 0.0))
+    u = _line(law.log_w - top, K, above=largest)
     others = _phi(law.log_w - top, law.probability, u, power=K - 1) ** (K - 1)
     u = u[: len(others)]
-    parts = []
-    for rows in asked.split(max(1, (1 << 20) // len(u))):
-        v = rows.unsqueeze(1) + u
-        parts.append(torch.exp(v - torch.exp(v)) @ others)
-    return K * _STEP * torch.cat(parts)
+    lowest = -u[-1].item() - _FLAT
+    n, span = math.ceil((largest - lowest) / _NODES) + 1, 2 * len(u) - 1
+    v = lowest + u[0] + _NODES * torch.arange(n + span - 1, dtype=torch.float64)
+    tw = torch.exp(v.clamp(max=50.0))  # there the decay is zero, and times it must stay so
+    kernel = torch.exp(v - tw)
+    kernels = torch.stack([kernel, kernel * (1 - tw), kernel * ((1 - tw) ** 2 - tw)])
+    value, first, second = kernels.unfold(1, span, 1)[:, :, ::2] @ others
+    slope = first / value
+    curve = second / value - slope.square()
+    log_share = torch.log(K * _STEP * value)
+    return Share(top, lowest, torch.stack([log_share, _NODES * slope, _NODES**2 * curve]))
+
+
+def expected_share(law: Law, log_w: Tensor, n_samples: int) -> Tensor:
+    """The :class:`Share` at the log weights ``(n,)``; its mean under ``law`` is one."""
+    return share_of(law, n_samples)(log_w)
 
 
 def share_moments(

@@ -19,15 +19,8 @@ from iwae_core import datasets
 from iwae_core.counts import is_count
 from iwae_core.datasets.dataset import binarize
 from iwae_core.evaluation.posterior import Grid, exact_posterior
-from iwae_core.evaluation.studies.posterior_used import (
-    Encoding,
-    PosteriorUsedReport,
-    fitted_grid,
-    kl_of_used,
-    used,
-    weight_law,
-)
-from iwae_core.models.networks import DiagonalNormal
+from iwae_core.evaluation.studies.posterior_ground import Encoding, Ground, fitted_grid, ground
+from iwae_core.evaluation.studies.posterior_used import PosteriorUsedReport, kl_of_used, used
 from iwae_core.rng import stream
 
 NETWORKS = {"digits_elbo": 1, "digits_iwae": 50}  # K of their training
@@ -73,25 +66,21 @@ def of_digit(
         n_samples: K.
         generator: Of the resampled draws.
     """
-    q, grid, log_marginal = _exact(cast(Hashable, model), index)
-    return used(
-        model, digit(index), q, n_samples, grid, generator, log_marginal=log_marginal, step=STEP
-    )
+    return used(_ground(cast(Hashable, model), index), n_samples, generator)
 
 
 def divergences(model: Encoding, index: int) -> DigitDivergences:
     """KL(q_K || p) of one test digit for every K of CURVE, by quadrature."""
-    q, _, log_marginal = _exact(cast(Hashable, model), index)
-    law = weight_law(model, digit(index), q, STEP, negligible=1e-10)
+    on = _ground(cast(Hashable, model), index)
     return DigitDivergences(
-        log_marginal=log_marginal,
-        kl_used=np.array([kl_of_used(law, K, log_marginal) for K in CURVE]),
-        bound=law.bound(CURVE).numpy(),
+        log_marginal=on.log_marginal,
+        kl_used=np.array([kl_of_used(on.law, K, on.log_marginal) for K in CURVE]),
+        bound=on.law.bound(CURVE).numpy(),
     )
 
 
 @lru_cache(maxsize=64)
-def _exact(model: Any, index: int) -> tuple[DiagonalNormal, Grid, float]:
+def _ground(model: Any, index: int) -> Ground:
     """q, a grid to draw it and the posterior on, and log p(x) from a wider and finer grid."""
     x = digit(index)
     with torch.no_grad():
@@ -103,7 +92,7 @@ def _exact(model: Any, index: int) -> tuple[DiagonalNormal, Grid, float]:
     low = torch.minimum(held.amin(dim=0), q.loc[0] - 3 * q.scale[0])
     high = torch.maximum(held.amax(dim=0), q.loc[0] + 3 * q.scale[0])
     drawn = Grid(low=_pair(low), high=_pair(high), n=_N_DRAWN)
-    return q, drawn, p.log_normalizer
+    return ground(model, x, q, drawn, log_marginal=p.log_normalizer, step=STEP)
 
 
 def _pair(corner: Tensor) -> tuple[float, float]:

@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from iwae_core.evaluation.posterior import exact_posterior
-from iwae_core.evaluation.studies.posterior_targets import TARGETS, PosteriorUsedConfig
-from iwae_core.evaluation.studies.posterior_used import (
+from iwae_core.evaluation.studies.posterior_ground import (
     ANY_X,
     GivenJoint,
-    PosteriorUsedReport,
     round_q,
-    run,
     weight_law,
 )
+from iwae_core.evaluation.studies.posterior_targets import TARGETS, PosteriorUsedConfig
+from iwae_core.evaluation.studies.posterior_used import PosteriorUsedReport, run
 from iwae_core.names import check_known
 
 Array = NDArray[np.float64]

@@ -17,6 +17,7 @@ from iwae_core.evaluation.studies.expected import (
     normal_nodes,
     oracle_law,
     share_moments,
+    share_of,
 )
 from iwae_core.evaluation.studies.tightness import exact_log_marginal, make_q, posterior
 from iwae_core.sampling.divergences import chi_square_moment, kl_divergence
@@ -43,6 +44,18 @@ def test_the_expected_share_is_the_mean_over_all_outcomes(n_samples):
             exact += p * n_samples * w[0] / w.sum()
         assert found[i] == pytest.approx(exact, rel=1e-10)
     assert found @ P == pytest.approx(1.0, rel=1e-10)
+
+
+@pytest.mark.parametrize("n_samples", [2, 3, 6])
+def test_the_share_of_any_weight_is_the_mean_over_all_outcomes(n_samples):
+    # Between the nodes of its table, and in the straight line below it.
+    asked = np.linspace(-60.0, 12.0, 301)
+    found = share_of(LAW, n_samples)(torch.from_numpy(asked)).numpy()
+    exact = np.zeros_like(asked)
+    for others, p in outcomes(n_samples - 1):
+        w = np.exp(asked)
+        exact += p * n_samples * w / (w + np.exp(LOG_W[others]).sum())
+    np.testing.assert_allclose(found, exact, rtol=2e-10)
 
 
 @pytest.mark.parametrize("power", [1, 2])
