@@ -1,7 +1,7 @@
 """How long a reader waits: from a control released to its figure drawn, in headless Chromium.
 
 Starts the app and measures the first picture of the home page right after the server is up. Then,
-on each page, it prints, as JSON, p50 and p95 of two waits: `slider`, from the release of the key
+on each page, and on each part of a lesson in parts, it prints, as JSON, p50 and p95 of two waits: `slider`, from the release of the key
 that moves the first slider by a stop to the first display frame after the last figure has been
 painted (Streamlit itself waits about 200 ms before it sends a slider moved by keys), and
 `handle`, from the release of a scene's first handle to the exact report of its new state.
@@ -116,6 +116,21 @@ def summary(waits: list[float]) -> dict:
     }
 
 
+def parts(page: Page) -> list[str]:
+    """Names of the lesson's parts, as its switch reads; one empty name for a page without."""
+    found = page.get_by_role("radiogroup", name="Part").get_by_role("radio").all_inner_texts()
+    return [name.strip() for name in found] or [""]
+
+
+def turn_to(page: Page, part: str) -> None:
+    """Choose a part and wait until it stands still."""
+    if part:
+        page.get_by_role("radiogroup", name="Part").get_by_role("radio", name=part).click()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    wait_for_a_drawing(page)
+    time.sleep(1)
+
+
 def measure_handle(page: Page, n_moves: int) -> dict:
     """Drag and release the first handle of the page's scene ``n_moves`` times."""
     if not page.locator(".lab-scene .lab-knob").count():
@@ -148,12 +163,12 @@ def main() -> None:
                 page.goto(f"{server.url}/{'' if name == 'home' else name}")
                 page.get_by_role("heading", level=1).first.wait_for()
                 page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-                wait_for_a_drawing(page)
-                time.sleep(1)
-                results[name] = {
-                    "slider": measure_slider(page, options.moves),
-                    "handle": measure_handle(page, options.moves),
-                }
+                for part in parts(page):
+                    turn_to(page, part)
+                    results[f"{name}: {part}" if part else name] = {
+                        "slider": measure_slider(page, options.moves),
+                        "handle": measure_handle(page, options.moves),
+                    }
         browser.close()
     first = {"title_s": round(title_s, 2), "picture_s": picture_s, "target_s": 2.0}
     print(json.dumps({"after_server_up": first, "pages": results}))

@@ -66,8 +66,16 @@ def study(config: TailsConfig) -> TailsReport:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def sweep(config: TailsConfig) -> SweepReport:
-    """k-hat at every width; ask with the default scale, which decides nothing."""
+    """k-hat at every width; ask by :func:`for_sweep`."""
     return tails.sweep(config)
+
+
+def for_sweep(config: TailsConfig) -> TailsConfig:
+    """The same config with what decides nothing about k-hat at its default."""
+    start = TailsConfig()
+    return dataclasses.replace(
+        config, scale=start.scale, integrand=start.integrand, estimator=start.estimator
+    )
 
 
 def controls_of(link: Link) -> None:
@@ -100,7 +108,7 @@ def picture(link: Link) -> None:
     """Place the scene."""
     c = config(link)
     report = study(c)
-    along = sweep(dataclasses.replace(c, scale=TailsConfig().scale))
+    along = sweep(for_sweep(c))
     f = choices.INTEGRANDS[c.integrand]
     unflagged = report.misses - report.misses_flagged
     canvas.show(

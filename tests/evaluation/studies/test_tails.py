@@ -22,9 +22,9 @@ def test_every_number_of_a_run_is_that_of_an_independent_computation():
     eps = torch.randn((300, 200), generator=stream(5, "tails"), dtype=torch.float64).numpy()
     z = 0.3 + 0.8 * eps
     log_w = stats.norm(0, 1.2).logpdf(z) - stats.norm(0.3, 0.8).logpdf(z)
-    terms = np.exp(log_w) * z**2
     np.testing.assert_allclose(report.z, z[:, 0])
     np.testing.assert_allclose(report.log_w, log_w[:, 0], atol=1e-12)
+    terms = np.exp(log_w) * z**2
     np.testing.assert_allclose(report.estimate, terms.mean(axis=0))
     error = terms.std(axis=0, ddof=1) / math.sqrt(300)
     np.testing.assert_allclose(report.std_error, error)
@@ -81,7 +81,7 @@ def test_each_scene_shows_what_its_sentence_says(seed):
     assert shifted.coverage < 0.5
 
 
-def test_the_sweep_is_the_same_study_at_each_scale():
+def test_the_sweep_has_k_hat_of_the_same_draws_at_each_scale():
     config = TailsConfig(n_samples=200, target_scale=2.0, loc=0.4, seed=3)
     swept = sweep(config)
     np.testing.assert_allclose(swept.scale, 2 * SWEEP)
@@ -90,14 +90,10 @@ def test_the_sweep_is_the_same_study_at_each_scale():
     eps = torch.randn((200, 40), generator=stream(3, "tails"), dtype=torch.float64)
     z = (0.4 + swept.scale[at] * eps).numpy()
     log_w = stats.norm(0, 2).logpdf(z) - stats.norm(0.4, swept.scale[at]).logpdf(z)
-    terms = np.exp(log_w) * z**2
     k_hat = psis.k_hat(torch.from_numpy(log_w)).numpy()
-    off = np.abs(terms.mean(axis=0) - 4) > 1.96 * terms.std(axis=0, ddof=1) / math.sqrt(200)
     assert swept.k_hat[at] == pytest.approx(np.median(k_hat))
     assert swept.low[at] == pytest.approx(np.quantile(k_hat, 0.05))
     assert swept.high[at] == pytest.approx(np.quantile(k_hat, 0.95))
-    assert swept.coverage[at] == 1 - off.mean()
-    assert swept.misled[at] == np.mean(off & (k_hat < 0.7))
 
 
 def test_k_hat_falls_with_the_scale_and_follows_the_exact_index_where_it_is_high():
