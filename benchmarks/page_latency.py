@@ -1,10 +1,11 @@
 """How long a reader waits: from a control released to its figure drawn, in headless Chromium.
 
 Starts the app and measures the first picture of the home page right after the server is up. Then,
-on each page, and on each part of a lesson in parts, it prints, as JSON, p50 and p95 of two waits: `slider`, from the release of the key
-that moves the first slider by a stop to the first display frame after the last figure has been
-painted (Streamlit itself waits about 200 ms before it sends a slider moved by keys), and
-`handle`, from the release of a scene's first handle to the exact report of its new state.
+on each page, and on each part of a lesson in parts, it prints, as JSON, p50 and p95 of two waits:
+`slider`, from the release of the key that moves the first slider by a stop to the first display
+frame after the last figure has been painted (Streamlit itself waits about 200 ms before it sends a
+slider moved by keys), and `handle`, from the release of a scene's first handle to the exact report
+of its new state.
 
     python benchmarks/page_latency.py [--pages NAME ...] [--moves 30]
 
