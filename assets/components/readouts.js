@@ -35,16 +35,22 @@ class Rows {
 }
 
 // Symbols with their values below; a term under the pointer or in focus is marked in the picture.
+// A line breaks after a comma first, and within an equation only where it is too long for one line.
 export class Formula extends Rows {
   constructor(parent, mark) {
     super(parent, "div", "lab-formula");
     this.mark = mark;
+    this.phrases = [];
   }
 
   show(terms) {
-    this.fit(terms.length, (index) => this.make(terms[index]));
+    this.fit(terms.length, () => this.make());
+    let phrase = 0;
     terms.forEach((term, index) => {
       const part = this.parts[index];
+      this.phrases[phrase] ??= element(this.node, "span", "lab-phrase");
+      if (part.node.parentNode !== this.phrases[phrase]) this.phrases[phrase].append(part.node);
+      if (term.symbol === ",") phrase += 1;
       if (part.symbol.dataset.symbol !== term.symbol) {
         part.symbol.innerHTML = term.symbol; // the scene's own text, never a reader's
         part.symbol.dataset.symbol = term.symbol;
@@ -57,7 +63,8 @@ export class Formula extends Rows {
   }
 
   make() {
-    const node = element(this.node, "span", "lab-term");
+    const node = document.createElement("span");
+    node.className = "lab-term";
     const part = { node, symbol: element(node, "span", "symbol"), value: element(node, "span", "value") };
     const on = () => this.mark(node.dataset.term || null);
     const off = () => this.mark(null);
