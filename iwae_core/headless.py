@@ -111,7 +111,7 @@ def train(options: argparse.Namespace) -> int:
         "step": state.step,
         "L_1": frame.bound_1,
         "L_64": frame.bound_64,
-        "active_units": int(frame.active.sum()),
+        "active_units": int(frame.glance.active.sum()),
         "stop": state.stop.cause if state.stop else None,
     }
     _say(found, options.json)

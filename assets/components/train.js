@@ -12,6 +12,7 @@ const views = new WeakMap(); // parentElement -> View
 const PLAYING_MS = 100;
 const IDLE_MS = 350;
 const HIDDEN_MS = 2000;
+const GLANCE = ["axes", "means", "kl_per_dim", "active", "log_w"];
 
 export default function draw({ parentElement, data }) {
   const view = views.get(parentElement) ?? new View(parentElement);
@@ -129,9 +130,21 @@ class View {
         image_shape: meta.image_shape,
       };
     }
-    if ("frame_step" in meta) this.frame = { ...meta, arrays };
+    if (arrays.glance_steps) {
+      const last = arrays.glance_steps.values.length - 1;
+      const part = ({ shape, values }) => ({ values: values.slice((last * values.length) / shape[0]) });
+      const arrived = Object.fromEntries(GLANCE.map((name) => [name, part(arrays[name])]));
+      const bytes = ({ values }) => ({ values: values instanceof Uint8Array ? Array.from(values, (v) => v / 255) : values });
+      const images = arrays.samples
+        ? { samples: bytes(arrays.samples), reconstructions: bytes(arrays.reconstructions) }
+        : {};
+      this.frame = {
+        axes: arrived.axes.values,
+        arrays: { ...this.frame?.arrays, ...images, ...arrived, latents: arrived.means },
+      };
+    }
     // Only what has arrived counts: a run that is still to begin says "step 0" without a frame.
-    this.since = Math.max(this.since, this.steps.at(-1)?.[0] ?? -1, meta.frame_step ?? -1);
+    this.since = Math.max(this.since, this.steps.at(-1)?.[0] ?? -1, arrays.glance_steps?.values.at(-1) ?? -1);
   }
 
   paint() {
@@ -150,7 +163,7 @@ class View {
     this.root.dataset.step = String(this.meta?.step ?? -1);
     this.root.dataset.mode = this.meta?.mode ?? "starting";
     this.root.dataset.samples = String(this.meta?.n_samples ?? 0);
-    this.root.dataset.held = String(this.heldOut.at(-1)?.[2] ?? "");
+    this.root.dataset.held = String(this.heldOut.at(-1)?.[3] ?? "");
   }
 
   paintStatus() {
@@ -167,7 +180,7 @@ class View {
     if (speed) parts.push(`${Math.round(speed)} steps/s`);
     const last = this.heldOut.at(-1);
     if (last) {
-      parts.push(`L₁ = ${plot.minus(last[1].toFixed(2))}`, `L₆₄ = ${plot.minus(last[2].toFixed(2))} nats`);
+      parts.push(`L₁ = ${plot.minus(last[1].toFixed(2))}`, `L₆₄ = ${plot.minus(last[3].toFixed(2))} nats`);
     }
     if (cause) parts.push(cause);
     const line = parts.join(" · ");
@@ -181,7 +194,7 @@ class View {
     const { tones, heldOut } = this;
     const steps = this.steps.length > 3 ? smooth(this.steps) : this.steps;
     const late = heldOut.length > 8 ? heldOut.slice(Math.floor(heldOut.length / 50)) : heldOut;
-    const shown = [...late.flatMap(([, one, many]) => [one, many]), ...steps.slice(-Math.ceil(steps.length * 0.9)).map((row) => row[1])];
+    const shown = [...late.flatMap(([, one, , many]) => [one, many]), ...steps.slice(-Math.ceil(steps.length * 0.9)).map((row) => row[1])];
     const last = Math.max(10, this.steps.at(-1)?.[0] ?? 0);
     const frame = plot.axes(surface, {
       x: [0, last], y: plot.extent(shown, 0.08), tones, xLabel: "training step", yLabel: "nats per datapoint",
@@ -193,7 +206,7 @@ class View {
     if (heldOut.length > 1) {
       pen.beginPath();
       heldOut.forEach(([step, one], i) => pen[i ? "lineTo" : "moveTo"](frame.toX(step), frame.toY(one)));
-      [...heldOut].reverse().forEach(([step, , many]) => pen.lineTo(frame.toX(step), frame.toY(many)));
+      [...heldOut].reverse().forEach(([step, , , many]) => pen.lineTo(frame.toX(step), frame.toY(many)));
       pen.globalAlpha = 0.15;
       pen.fillStyle = tones.bound;
       pen.fill();
@@ -201,7 +214,7 @@ class View {
     }
     plot.line(pen, frame, steps, { color: tones.muted, width: 1.2, alpha: 0.7 });
     plot.line(pen, frame, heldOut.map(([s, one]) => [s, one]), { color: tones.proposal, dash: [7, 4] });
-    plot.line(pen, frame, heldOut.map(([s, , many]) => [s, many]), { color: tones.bound, width: 2.5 });
+    plot.line(pen, frame, heldOut.map(([s, , , many]) => [s, many]), { color: tones.bound, width: 2.5 });
     pen.restore();
     legend(pen, frame.box, tones, [
       { name: "held-out L₆₄", color: tones.bound, width: 2.5 },

@@ -1,7 +1,7 @@
 // Reads what iwae_core/runtime/wire.py packs: a JSON header, then raw arrays. Takes an ArrayBuffer, or
 // a Uint8Array that may lie anywhere in a larger buffer.
 
-const TYPES = { f4: Float32Array, f8: Float64Array };
+const TYPES = { f4: Float32Array, f8: Float64Array, u1: Uint8Array };
 
 export function unpack(message) {
   const buffer = message instanceof ArrayBuffer ? message : message.slice().buffer;

@@ -358,7 +358,7 @@ def _new_id() -> str:
 
 def _updated(record: Record, state: RunState, snapshot: Snapshot, now: float) -> Record:
     held_out = snapshot.seen.held_out
-    bounds = held_out[-1, 1:] if len(held_out) else (None, None)
+    bounds = held_out[-1, [1, 3]] if len(held_out) else (None, None)  # L_1, L_64
     bound_1, bound_64 = (None if bound is None else float(bound) for bound in bounds)
     return dataclasses.replace(
         record,

@@ -1,4 +1,4 @@
-r"""A training run that someone watches: play, pause, step, change, reset.
+r"""A training run that someone watches: play, pause, step, pace, change, reset.
 
 The run is driven by its own results. Each finished slice hands over the next state and submits the
 next slice, so one run has at most one slice in the queue, and many runs share the workers in turn.
@@ -7,7 +7,7 @@ slice under way is dropped, and the next play takes the same steps to the same b
 worker costs its slice in the same way.
 
 A run lives by its polls. Without one for ``lease_seconds`` it stops submitting and keeps its
-state; the next poll lets it go on.
+state; the next poll lets it go on. A run that is to go slowly takes its next slice at a poll too.
 
 A run may start from the past of another, or of itself before the server was killed: it then
 replays from a kept state to the step named, and stands there, paused.
@@ -22,15 +22,15 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from iwae_core.runtime.history import History, Seen
+from iwae_core.runtime.history import History, Moment, Seen
 from iwae_core.runtime.lineage import Lineage, Origin, Piece
-from iwae_core.runtime.slices import Done, Work, carry_out
+from iwae_core.runtime.looks import Looks
+from iwae_core.runtime.slices import Deep, Done, Work, carry_out, look_deep
 from iwae_core.training import RunState, TrainConfig
 
 Mode = Literal["playing", "paused", "stopped"]
 
 _MOST_RETRIES = 5  # of one slice, when workers die under it
-_LOOK_SHARE = 0.1  # of the time, at most, goes to looking at the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Status:
         cause: Why it stopped, for people; empty while it can go on.
         generation: Counts the resets; curves of an older one are over.
         replaying_to: The step that a replay is on its way to; None when it is there.
+        pace: Most steps per second, or None for as many as there can be.
     """
 
     mode: Mode
@@ -54,6 +55,7 @@ class Status:
     cause: str
     generation: int
     replaying_to: int | None = None
+    pace: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,6 +98,7 @@ class LiveRun:
         self._ticket = 0  # results of an older ticket are dropped
         self._in_flight = False
         self._generation = 0
+        self._pace: float | None = None
         # Called at every news, with the run locked: it must only take note and return.
         self.on_news: Callable[[], None] = lambda: None
         self.is_closed = False
@@ -116,8 +119,8 @@ class LiveRun:
         self._cause = ""
         self._retries = 0
         self._seconds_per_step = 0.0
-        self._unseen_seconds = math.inf  # training time since the last look
-        self._look_seconds = 0.0
+        self._looks = Looks()
+        self._due = -math.inf  # when a paced run may go on
         self._steps_left = 0  # of a single-step request
         self.history = History() if origin is None else origin.history
         self._submit_first_look()
@@ -129,7 +132,7 @@ class LiveRun:
         with self._lock:
             if self._mode == "paused":
                 self._mode = "playing"
-                self.last_poll = self._clock()
+                self.last_poll = self._due = self._clock()
                 self._submit()
 
     def pause(self) -> None:
@@ -150,6 +153,18 @@ class LiveRun:
             if self._mode == "paused":
                 self._steps_left += n_steps
                 self._submit()
+
+    def pace(self, steps_per_second: float | None) -> None:
+        """Go no faster than that; None goes as fast as the machine can.
+
+        Raises:
+            ValueError: If it is not a positive number.
+        """
+        if steps_per_second is not None and not 0 < steps_per_second < math.inf:
+            raise ValueError(f"pace must be positive and finite, got {steps_per_second}")
+        with self._lock:
+            self._pace = steps_per_second
+            self._due = self._clock()
 
     def change(self, **changes: Any) -> None:
         """Change live fields from the next slice on.
@@ -194,10 +209,19 @@ class LiveRun:
                 self._submit()
             return self.status()
 
-    def look(self) -> tuple[Status, Seen]:
-        """Renew the lease; how the run stands and all it has shown, of one moment."""
+    def look(self, since: int = -1) -> tuple[Status, Seen]:
+        """Renew the lease; how the run stands and what it has shown, of one moment.
+
+        Args:
+            since: The last step whose pictures are known; later ones come along.
+        """
         with self._lock:
-            return self.poll(), self.history.seen()
+            return self.poll(), self.history.seen(since)
+
+    def moment(self, step: int) -> tuple[Status, Moment | None]:
+        """Renew the lease; how the run stands, and what is kept of an earlier step."""
+        with self._lock:
+            return self.poll(), self.history.moment(step)
 
     def is_watched(self) -> bool:
         """Whether somebody has asked for the run within its lease."""
@@ -226,6 +250,7 @@ class LiveRun:
                 self._cause,
                 self._generation,
                 self._origin.step if self._origin is not None and self._pieces else None,
+                self._pace,
             )
 
     @property
@@ -258,19 +283,19 @@ class LiveRun:
             n_left = self._pieces[0].end - self._state.step if self._state else 0
             n_steps = min(self._slice_steps(), n_left)
             last = len(self._pieces) == 1 and n_steps == n_left
-            self._send(n_steps=n_steps, look=last or self._time_to_look())
+            self._send(n_steps=n_steps, look=last or self._looks.time_for_frame())
         elif self._steps_left:
             self._send(n_steps=self._steps_left, look=True)
-        elif self._mode == "playing":
-            self._send(n_steps=self._slice_steps(), look=self._time_to_look())
-
-    def _time_to_look(self) -> bool:
-        return self._unseen_seconds * _LOOK_SHARE >= self._look_seconds
+        elif self._mode == "playing" and (self._pace is None or self._clock() >= self._due):
+            self._send(n_steps=self._slice_steps(), look=self._looks.time_for_frame())
 
     def _slice_steps(self) -> int:
         if not self._seconds_per_step:
             return 1  # a first step to measure by
-        return max(1, min(2000, round(self._slice_seconds / self._seconds_per_step)))
+        n_steps = min(2000.0, self._slice_seconds / self._seconds_per_step)
+        if self._pace is not None:
+            n_steps = min(n_steps, self._slice_seconds * self._pace)
+        return max(1, round(n_steps))
 
     def _send(self, *, n_steps: int, look: bool) -> None:
         start = self._state if self._state is not None else self._lineage.config
@@ -284,6 +309,8 @@ class LiveRun:
             changes=changes,
             look=look,
             probe=self.history.probe is None,
+            glance_every=self._looks.glance_every,
+            axes=self.history.axes,
         )
         ticket = self._ticket
         self._in_flight = True
@@ -317,16 +344,15 @@ class LiveRun:
         self._state = done.state
         if not self._pieces:
             self._note_changes(work)
-        self.history.add(done.records, done.frame)
         self.history.probe = done.probe or self.history.probe
+        self.history.add(done.records, done.glances, done.frame)
         n_taken = len(done.records.step)
+        self._looks.took(done, most=self._slice_seconds)
         if n_taken:
             self._seconds_per_step = done.step_seconds / n_taken
-            self._unseen_seconds += done.step_seconds
-        if done.frame is not None:
-            # The first look of a process is slow and says nothing about the next.
-            self._look_seconds = min(done.look_seconds, self._slice_seconds) if n_taken else 0.0
-            self._unseen_seconds = 0.0
+        if self._pace is not None:
+            # Time lost is made up for, but not more than a second of it.
+            self._due = max(self._due, self._clock() - 1.0) + n_taken / self._pace
         if self._pieces:
             self._replayed()
         elif work.n_steps:
@@ -338,6 +364,27 @@ class LiveRun:
         self.on_news()
         if self.is_watched() or self._steps_left:
             self._submit()
+        if self._looks.time_for_deep():
+            self._look_deep(done.state)
+
+    def _look_deep(self, state: RunState) -> None:
+        """Ask for the dear bound beside the run, which does not wait for it."""
+        generation = self._generation
+        try:
+            future = self._executor.submit(look_deep, state)
+        except RuntimeError:  # the executor has been shut down, as the run itself will say
+            return
+        future.add_done_callback(lambda done: self._looked_deep(generation, done))
+
+    def _looked_deep(self, generation: int, future: "Future[Deep]") -> None:
+        with self._lock:
+            if generation != self._generation:
+                return
+            failed = future.cancelled() or future.exception() is not None
+            seen = None if failed else future.result()
+            self._looks.took_deep(seen)
+            if seen is not None:
+                self.history.add_deep(seen.step, seen.bound)
 
     def _note_changes(self, work: Work) -> None:
         """Enter into the lineage what a piece of work changed; keep what is still to change."""

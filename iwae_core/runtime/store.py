@@ -200,6 +200,7 @@ class Store:
         curves = {
             "steps": np.ascontiguousarray(seen.steps),
             "held_out": np.ascontiguousarray(seen.held_out),
+            "deep": np.ascontiguousarray(seen.deep),
         }
         new = place / (_CURVES + ".new")
         new.write_bytes(safetensors.numpy.save(curves))
@@ -237,15 +238,14 @@ class Store:
                 continue
         return None
 
-    def curves(self, run_id: str, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What was seen until a step: columns as in :class:`History`; empty if nothing is kept."""
+    def curves(self, run_id: str, step: int) -> tuple[NDArray[np.float32], ...]:
+        """Steps, held-out and deep bounds until a step, as in :class:`History`, or empty."""
         try:
             kept = safetensors.numpy.load_file(self._place(run_id) / _CURVES)
-            steps, held_out = kept["steps"], kept["held_out"]
+            curves = [kept[name] for name in ("steps", "held_out", "deep")]
         except (OSError, SafetensorError, KeyError):
-            empty = np.zeros((0, 3), np.float32)
-            return empty, empty
-        return steps[steps[:, 0] <= step], held_out[held_out[:, 0] <= step]
+            return tuple(np.zeros((0, n), np.float32) for n in (4, 4, 2))
+        return tuple(rows[rows[:, 0] <= step] for rows in curves)
 
     def sweep(self) -> None:
         """Remove the arrays of runs that have no row: a deletion that was cut off."""

@@ -3,7 +3,8 @@
 Layout: 4 bytes little-endian length of the header, the header (UTF-8 JSON, padded with spaces so
 that the arrays start on a multiple of 8), then the arrays one after another, each padded to a
 multiple of 8 bytes. The header holds ``meta`` and, for each array, its type, its shape and its
-offset from the first array's first byte. A float64 array travels as it is, any other as float32.
+offset from the first array's first byte. Arrays of float64 and of bytes travel as they are, any
+other as float32.
 """
 
 import json
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_KEPT = {np.dtype(np.float64): "<f8", np.dtype(np.uint8): "|u1"}
+_TYPES = {"f8": "<f8", "f4": "<f4", "u1": "|u1"}
 _ALIGN = 8  # bytes: JavaScript reads a Float64Array only where one may start
 
 
@@ -21,7 +24,7 @@ def pack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Encode a message; ``assets/components/wire.js`` reads it."""
     parts, layout, offset = [], {}, 0
     for name, values in arrays.items():
-        kind = "<f8" if values.dtype == np.float64 else "<f4"
+        kind = _KEPT.get(values.dtype, "<f4")
         content = np.ascontiguousarray(values, dtype=kind).tobytes()
         content += bytes(-len(content) % _ALIGN)
         layout[name] = {"type": kind[1:], "shape": list(values.shape), "offset": offset}
@@ -32,13 +35,13 @@ def pack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return b"".join([struct.pack("<I", len(header)), header, *parts])
 
 
-def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, NDArray[np.floating]]]:
+def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Decode what :func:`pack` encoded."""
     (n_header,) = struct.unpack_from("<I", message)
     header = json.loads(message[4 : 4 + n_header])
     arrays = {}
     for name, place in header["arrays"].items():
         count = int(np.prod(place["shape"]))
-        flat = np.frombuffer(message, f"<{place['type']}", count, 4 + n_header + place["offset"])
+        flat = np.frombuffer(message, _TYPES[place["type"]], count, 4 + n_header + place["offset"])
         arrays[name] = flat.reshape(place["shape"])
     return header["meta"], arrays

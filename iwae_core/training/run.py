@@ -6,7 +6,7 @@ named by the seed and t, never from a generator that lives on, so 100 steps at o
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from iwae_core import datasets
 from iwae_core.bounds.objectives import make_objective
 from iwae_core.counts import is_count
 from iwae_core.datasets import Dataset, binarize
+from iwae_core.models.model import LatentModel
 from iwae_core.rng import stream
 from iwae_core.sampling.weights import ess
 from iwae_core.training.captured import CapturedStepper, check_capturable
@@ -60,6 +61,7 @@ def advance(
     changes: Mapping[str, Any] | None = None,
     *,
     capture: bool = False,
+    watch: Callable[[LatentModel, int], None] | None = None,
 ) -> Slice:
     """Take up to ``n_steps`` training steps.
 
@@ -70,6 +72,9 @@ def advance(
             run try again.
         capture: On CUDA, replay each step from a recorded graph; see
             :mod:`iwae_core.training.captured`. The numbers stay those of the plain step.
+        watch: Called after each step with the network, to be read only, and the step's number.
+            What it looks at changes nothing. Where a slice goes wrong it also sees steps that
+            the returned state does not hold.
 
     Returns:
         The state after the last finite step and the records of the steps taken. Where a loss or a
@@ -94,6 +99,8 @@ def advance(
     trainer = _Trainer(state, CapturedStepper if capture else Stepper)
     for _ in range(n_steps):
         recorder.add(trainer.step())
+        if watch is not None:
+            watch(trainer.stepper.model, trainer.n_taken)
         if trainer.stop is not None:
             break
     after, records = trainer.state(), recorder.records()

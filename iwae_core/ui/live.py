@@ -1,5 +1,6 @@
-"""The route by which a run's frames reach the browser, without a rerun of any script."""
+"""The route by which a run's pictures reach the browser, without a rerun of any script."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,61 +9,116 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from iwae_core.runtime import watched
-from iwae_core.runtime.live import LiveRun
+from iwae_core.runtime.history import Moment, Pictures
+from iwae_core.runtime.live import LiveRun, Status
 from iwae_core.runtime.wire import pack
 from iwae_core.training.frame import N_PICTURES
+from iwae_core.training.glance import Glance, Probe
+
+Arrays = dict[str, NDArray[Any]]
 
 
 def frames(request: Request) -> Response:
-    """Answer ``GET /live/{run_id}?since=STEP&generation=G`` with what came after that step.
+    """Answer ``GET /live/{run_id}`` with news of a run, or with an earlier moment of it.
+
+    News is what came after ``since=STEP`` (and, of the bound with 512 samples, after
+    ``deep=STEP``) in ``generation=G``; an earlier moment is asked for by ``at=STEP``.
 
     A run's id cannot be guessed and is the only key to it; 404 when the run is gone.
     """
     run = watched.find(request.path_params["run_id"])
     if run is None:
         return Response("this run is gone", status_code=404)
+    asked = {"since": -1, "deep": -1, "generation": 0, "at": -1}
     try:
-        since = int(request.query_params.get("since", "-1"))
-        generation = int(request.query_params.get("generation", "0"))
+        for name in asked:
+            asked[name] = int(request.query_params.get(name, asked[name]))
     except ValueError:
-        return Response("since and generation must be whole numbers", status_code=400)
+        return Response(f"{', '.join(asked)} must be whole numbers", status_code=400)
+    if "at" in request.query_params:
+        status, moment = run.moment(asked["at"])
+        body = moment_message(status, moment)
+    else:
+        body = message(run, asked["since"], asked["generation"], asked["deep"])
     return Response(
-        message(run, since, generation),
-        media_type="application/octet-stream",
-        headers={"Cache-Control": "no-store"},
+        body, media_type="application/octet-stream", headers={"Cache-Control": "no-store"}
     )
 
 
-def message(run: LiveRun, since: int, generation: int) -> bytes:
+def message(run: LiveRun, since: int, generation: int, deep: int = -1) -> bytes:
     """What a browser that has seen step ``since`` of a generation does not know yet."""
-    status, seen = run.look()
-    if status.generation != generation:
-        since = -1
-    probe, frame = seen.probe, seen.frame
-    meta: dict[str, Any] = {
+    if run.status().generation != generation:
+        since = deep = -1
+    status, seen = run.look(since)
+    if status.generation != generation and since >= 0:  # a reset came in between
+        since = deep = -1
+        status, seen = run.look(since)
+    glances = seen.glances if since >= 0 else seen.glances[-1:]
+    meta = _standing(status)
+    arrays: Arrays = {
+        "steps": _after(seen.steps, since),
+        "held_out": _after(seen.held_out, since),
+        "deep": _after(seen.deep, deep),
+    }
+    if seen.probe is not None and since < 0:
+        meta |= _about(seen.probe)
+        arrays |= _fixed(seen.probe)
+    if glances:
+        arrays |= _stacked(glances)
+    if seen.pictures is not None:
+        meta["pictures_step"] = seen.pictures[0]
+        arrays |= _images(seen.pictures[1])
+    return pack(meta, arrays)
+
+
+def moment_message(status: Status, moment: Moment | None) -> bytes:
+    """An earlier moment of a run; no arrays where nothing of it is kept."""
+    if moment is None:
+        return pack(_standing(status), {})
+    meta = _standing(status) | {"pictures_step": moment.pictures_step}
+    return pack(meta, _stacked([moment.glance]) | _images(moment.pictures))
+
+
+def _standing(status: Status) -> dict[str, Any]:
+    return {
         "mode": status.mode,
         "step": status.step,
         "steps_per_second": round(status.steps_per_second, 1),
         "n_samples": status.n_samples,
         "cause": status.cause,
         "generation": status.generation,
+        "pace": status.pace,
     }
-    arrays: dict[str, NDArray[Any]] = {
-        "steps": seen.steps[seen.steps[:, 0] > since],
-        "held_out": seen.held_out[seen.held_out[:, 0] > since],
+
+
+def _about(probe: Probe) -> dict[str, Any]:
+    return {"class_names": list(probe.class_names), "image_shape": probe.image_shape}
+
+
+def _fixed(probe: Probe) -> Arrays:
+    pictured = probe.x if probe.image_shape is None else probe.x[:N_PICTURES]
+    return {"labels": probe.labels, "originals": pictured}
+
+
+def _after(rows: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    return rows[rows[:, 0] > step]
+
+
+def _stacked(glances: Sequence[Glance]) -> Arrays:
+    """One array a quantity, its first axis the glances."""
+    return {
+        "glance_steps": np.array([glance.step for glance in glances], dtype=np.float64),
+        "axes": np.array([glance.axes for glance in glances]),
+        "means": np.stack([glance.means for glance in glances]),
+        "scales": np.stack([glance.scales for glance in glances]),
+        "kl_per_dim": np.stack([glance.kl_per_dim for glance in glances]),
+        "active": np.stack([glance.active for glance in glances]),
+        "log_w": np.stack([glance.log_w for glance in glances]),
     }
-    if probe is not None and since < 0:
-        meta |= {"class_names": list(probe.class_names), "image_shape": probe.image_shape}
-        pictured = probe.x if probe.image_shape is None else probe.x[:N_PICTURES]
-        arrays |= {"labels": probe.labels, "originals": pictured}
-    if frame is not None and frame.step > since:
-        meta |= {"frame_step": frame.step, "axes": list(frame.axes)}
-        arrays |= {
-            "kl_per_dim": frame.kl_per_dim,
-            "active": frame.active,
-            "latents": frame.latents,
-            "log_w": frame.log_w,
-            "reconstructions": frame.reconstructions,
-            "samples": frame.samples,
-        }
-    return pack(meta, {name: values.astype(np.float32) for name, values in arrays.items()})
+
+
+def _images(pictures: Pictures) -> Arrays:
+    arrays = {"reconstructions": pictures.reconstructions, "samples": pictures.samples}
+    if pictures.manifold is not None:
+        arrays["manifold"] = pictures.manifold
+    return arrays

@@ -1,18 +1,23 @@
 """A watched run: what a person may do, and what happens when workers die or nobody watches."""
 
+import dataclasses
 import gc
+import math
 import os
 import signal
 import threading
 import time
+from argparse import Namespace
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import psutil
 import pytest
 from by_hand import ByHand
 
-from iwae_core.runtime import executor, watched
+from iwae_core.runtime import executor, looks, watched
 from iwae_core.runtime.live import LiveRun
+from iwae_core.runtime.slices import look_deep
 from iwae_core.training import TrainConfig, advance, begin
 
 SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
@@ -237,3 +242,97 @@ def _n_threads():
     import torch
 
     return torch.get_num_threads()
+
+
+def test_a_slice_brings_glances_of_its_steps_and_ends_with_one(pool):
+    run = LiveRun(dataclasses.replace(SMALL, dataset="digits", hidden=(100, 100)), pool)
+    pool.finish()
+    run.play()
+    for _ in range(3):
+        pool.finish()
+    seen = run.history.seen(-1)
+    steps = [glance.step for glance in seen.glances]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == run.status().step
+    assert len(steps) > 4  # more than the beginning and the end of each slice
+
+
+def test_however_often_it_is_looked_at_a_run_takes_the_same_steps(pool, monkeypatch):
+    monkeypatch.setattr(looks, "_GLANCES_PER_SECOND", 1e9)
+    monkeypatch.setattr(looks, "_GLANCE_SHARE", 1e9)
+    run = LiveRun(SMALL, pool)
+    pool.finish()
+    run.play()
+    pool.finish()
+    pool.finish()
+    steps = [glance.step for glance in run.history.seen(-1).glances]
+    at = run.status().step
+    assert steps[-60:] == list(range(at + 1))[-60:]  # one after every step
+    undisturbed = advance(begin(SMALL), at).state
+    assert np.array_equal(run.state.parameters, undisturbed.parameters)
+    assert np.array_equal(run.state.second_moment, undisturbed.second_moment)
+
+
+def test_looks_take_their_share_of_the_time_and_no_more():
+    spent = looks.Looks()
+
+    def slice_of(glance, frame):
+        return Namespace(
+            records=Namespace(step=[1]),
+            step_seconds=0.25,
+            glance_seconds=glance,
+            frame=frame,
+            look_seconds=0.2,
+        )
+
+    spent.took(slice_of(0.0005, None), 1.0)
+    assert spent.glance_every == 1 / 30
+    spent.took(slice_of(0.01, None), 1.0)
+    assert spent.glance_every == 0.25
+    assert spent.time_for_frame()
+    spent.took(slice_of(0.01, "a frame"), 1.0)
+    frames = 0
+    for _ in range(400):  # 100 seconds of training
+        frames += (now := spent.time_for_frame())
+        spent.took(slice_of(0.01, "a frame" if now else None), 1.0)
+    assert frames * 0.2 <= 0.03 * 100
+    assert frames >= 10
+
+
+def test_a_deep_bound_is_asked_for_beside_the_run_and_its_failure_costs_nothing(pool):
+    run = LiveRun(SMALL, pool)
+    pool.finish()
+    run.play()
+    while not len(run.history.deep.rows):
+        pool.finish()
+    assert run.history.deep.rows[-1, 0] <= run.status().step
+    assert math.isfinite(run.history.deep.rows[-1, 1])
+    asked = []
+    while not asked:
+        pool.finish()
+        asked = [job for job in pool.waiting if job[1] is look_deep]
+    pool.waiting.remove(asked[0])
+    asked[0][0].set_exception(BrokenProcessPool("killed"))
+    pool.finish()
+    assert run.status().mode == "playing"
+
+
+def test_a_paced_run_takes_as_many_steps_as_it_is_told(pool):
+    now = [0.0]
+    run = LiveRun(SMALL, pool, clock=lambda: now[0])
+    pool.finish()
+    run.pace(8.0)
+    run.play()
+    for _ in range(100):  # ten seconds of polls
+        run.poll()
+        while pool.waiting:
+            pool.finish()
+        now[0] += 0.1
+    assert 72 <= run.status().step <= 88
+    assert run.status().pace == 8.0
+    run.pace(None)
+    run.poll()
+    pool.finish()
+    assert len(pool.waiting) == 1  # the next slice does not wait for a poll
+    with pytest.raises(ValueError, match="pace must be positive"):
+        run.pace(0)

@@ -36,8 +36,8 @@ def record(run_id="a", **fields):
 
 
 def seen(n_steps):
-    rows = np.stack([np.arange(1, n_steps + 1)] * 3, axis=1).astype(np.float32)
-    return Seen(steps=rows, held_out=rows[::5], frame=None, probe=None)
+    rows = np.stack([np.arange(1, n_steps + 1)] * 4, axis=1).astype(np.float32)
+    return Seen(steps=rows, held_out=rows[::5], deep=rows[::10, :2])
 
 
 @pytest.fixture
@@ -187,10 +187,11 @@ def test_a_broken_state_is_passed_over_for_the_one_before(store, states):
 def test_curves_end_at_the_step_asked_for(store, states):
     store.put([record()])
     store.keep("a", states[19], seen(20))
-    steps, held_out = store.curves("a", 11)
+    steps, held_out, deep = store.curves("a", 11)
     assert steps[:, 0].tolist() == list(range(1, 12))
     assert held_out[:, 0].tolist() == [1, 6, 11]
-    assert [len(each) for each in store.curves("nobody", 11)] == [0, 0]
+    assert deep[:, 0].tolist() == [1, 11]
+    assert [len(each) for each in store.curves("nobody", 11)] == [0, 0, 0]
 
 
 def test_arrays_without_a_row_are_swept(store, states):
@@ -267,9 +268,9 @@ past = lineage_to_json(Lineage(config))
 while True:
     done = advance(state, 1)
     state = done.state
-    rows = np.full((1, 3), state.step, np.float32)
+    rows = np.full((1, 4), state.step, np.float32)
     store.put([Record(id="a", owner="me", created=1.0, updated=1.0, past=past, step=state.step)])
-    store.keep("a", state, Seen(steps=rows, held_out=rows, frame=None, probe=None))
+    store.keep("a", state, Seen(steps=rows, held_out=rows, deep=rows[:, :2]))
     print(state.step, flush=True)
 """
 

@@ -7,7 +7,7 @@ import numpy as np
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.wire import pack, unpack
 from iwae_core.training import TrainConfig
-from iwae_core.ui.live import message
+from iwae_core.ui.live import message, moment_message
 
 SMALL = TrainConfig(hidden=(8,), latent_dim=3, n_samples=3, batch_size=50)
 
@@ -36,6 +36,7 @@ def test_arrays_and_meta_survive_the_wire():
         "a": np.arange(6.0).reshape(2, 3),
         "empty": np.zeros((0, 4)),
         "flags": np.ones(3, bool),
+        "bytes": np.arange(5, dtype=np.uint8),
     }
     meta, back = unpack(pack({"name": "µ", "step": 3}, arrays))
     assert meta == {"name": "µ", "step": 3}
@@ -48,15 +49,19 @@ def test_one_who_asks_before_the_run_has_begun_still_gets_its_first_frame():
     pool = Later()
     run = LiveRun(SMALL, pool)
     meta, arrays = ask(run, -1, 0)
-    assert "frame_step" not in meta
+    assert "glance_steps" not in arrays
     assert len(arrays["steps"]) == 0
     pool.run_one()
     meta, arrays = ask(run, -1, meta["generation"])
-    assert meta["frame_step"] == 0
+    assert arrays["glance_steps"].tolist() == [0]
+    assert meta["pictures_step"] == 0
     assert arrays["originals"].shape == (10, 64)
     assert arrays["labels"].shape == (297,)
-    assert arrays["log_w"].shape == (64,)
-    assert arrays["held_out"][0, 2] > arrays["held_out"][0, 1]
+    assert arrays["log_w"].shape == (1, 64)
+    assert arrays["means"].shape == arrays["scales"].shape == (1, 297, 2)
+    assert arrays["samples"].dtype == np.uint8
+    _, one, of_k, many = arrays["held_out"][0]
+    assert one < of_k < many
 
 
 def test_each_message_brings_what_came_since_and_a_reset_brings_all():
@@ -67,14 +72,41 @@ def test_each_message_brings_what_came_since_and_a_reset_brings_all():
     pool.run_one()
     meta, arrays = ask(run, 0, 1)
     assert arrays["steps"][:, 0].tolist() == [1, 2, 3, 4, 5]
-    assert meta["frame_step"] == 5
+    assert set(arrays["steps"][:, 3]) == {3}  # K
+    assert arrays["glance_steps"][-1] == meta["pictures_step"] == 5
     assert "labels" not in arrays
     meta, arrays = ask(run, 5, 1)
     assert len(arrays["steps"]) == 0
-    assert "frame_step" not in meta
+    assert "glance_steps" not in arrays
+    assert "pictures_step" not in meta
     run.reset()
     pool.run_one()
     meta, arrays = ask(run, 5, 1)
     assert meta["generation"] == 2
-    assert meta["frame_step"] == 0
+    assert arrays["glance_steps"].tolist() == [0]
     assert "labels" in arrays
+
+
+def test_an_earlier_moment_comes_back_as_it_was_shown():
+    pool = Later()
+    run = LiveRun(SMALL, pool)
+    assert unpack(moment_message(*run.moment(0)))[1] == {}
+    for _ in range(3):
+        pool.run_one()
+        run.step(4)
+    then = ask(run, 3, 1)[1]
+    meta, arrays = unpack(moment_message(*run.moment(6)))
+    assert arrays["glance_steps"].tolist() == [4]
+    assert (meta["pictures_step"], meta["step"]) == (4, 8)
+    at = then["glance_steps"].tolist().index(4)
+    for name in ("means", "scales", "kl_per_dim", "active", "log_w", "axes"):
+        np.testing.assert_array_equal(arrays[name][0], then[name][at])
+
+
+def test_a_late_bound_is_sent_once_and_to_whoever_lacks_it():
+    pool = Later()
+    run = LiveRun(SMALL, pool)
+    pool.run_one()
+    run.history.add_deep(0, -30.0)
+    assert ask(run, 0, 1)[1]["deep"].tolist() == [[0, -30]]
+    assert len(unpack(message(run, 0, 1, 0))[1]["deep"]) == 0
