@@ -22,35 +22,30 @@ _DELIMITERS = ",;\t"
 _WORD_LENGTH = 24  # of a cell or a name that a message cites
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Column:
     """One column of a file.
 
     Attributes:
         name: From the header, or ``column 3``.
-        cells: The text of every row, stripped.
         values: The numbers, shape ``(N,)``; None if a cell is none.
         fault: Which cell is no finite number, in one sentence; empty if all are.
         is_text: Whether no cell is a number, so that the column is of words.
+        classes: Its different cells in order, where they can name 2 to 50 classes; else empty.
+        codes: Class of each row, shape ``(N,)``; None without classes.
     """
 
     name: str
-    cells: tuple[str, ...]
     values: NDArray[np.float64] | None
     fault: str
     is_text: bool
+    classes: tuple[str, ...]
+    codes: NDArray[np.int64] | None
 
     @property
     def is_constant(self) -> bool:
-        """Whether every row holds the same."""
-        return len(set(self.cells)) == 1 or (
-            self.values is not None and bool((self.values == self.values[0]).all())
-        )
-
-    @property
-    def can_label(self) -> bool:
-        """Whether its cells can be names of classes."""
-        return "" not in self.cells and 2 <= len(set(self.cells)) <= MOST_CLASSES
+        """Whether every row holds the same number."""
+        return self.values is not None and bool((self.values == self.values[0]).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,23 +53,17 @@ class CsvFile:
     """A file whose rows all have the same length."""
 
     columns: tuple[Column, ...]
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of data, the header not counted."""
-        return len(self.columns[0].cells)
+    n_rows: int  # the header not counted
 
     def usable(self) -> tuple[str, ...]:
         """Names of the columns of numbers, those that hold one number only left out."""
         return tuple(
-            column.name
-            for column in self.columns
-            if not column.is_text and not (column.values is not None and column.is_constant)
+            column.name for column in self.columns if not column.is_text and not column.is_constant
         )
 
     def labels(self) -> tuple[str, ...]:
         """Names of the columns that can be classes, those of words first."""
-        able = [column for column in self.columns if column.can_label]
+        able = [column for column in self.columns if column.classes]
         return tuple(column.name for column in sorted(able, key=lambda c: not c.is_text))
 
 
@@ -105,9 +94,9 @@ def read_csv(content: bytes) -> CsvFile:
     numbers = [number for number, _ in body]
     return CsvFile(
         tuple(
-            _column(name, tuple(row[at] for _, row in body), numbers)
-            for at, name in enumerate(names)
-        )
+            _column(name, [row[at] for _, row in body], numbers) for at, name in enumerate(names)
+        ),
+        len(body),
     )
 
 
@@ -169,20 +158,44 @@ def _names(header: list[str]) -> list[str]:
     return names
 
 
-def _column(name: str, cells: tuple[str, ...], numbers: list[int]) -> Column:
+def _column(name: str, cells: list[str], numbers: list[int]) -> Column:
+    values: NDArray[np.float64] | None = None
+    fault, is_text = "", False
     try:
         values = np.array([float(cell) for cell in cells])
-        if np.isfinite(values).all():
-            return Column(name, cells, values, "", is_text=False)
     except ValueError:
-        pass
-    at = next(at for at, cell in enumerate(cells) if not is_number(cell))
-    cell = cells[at]
-    what = f"holds {cited(cell)}, which is not a finite number" if cell else "is empty"
+        is_text = not any(is_number(cell) for cell in cells)
+    if values is None or not np.isfinite(values).all():
+        values = None
+        at = next(at for at, cell in enumerate(cells) if not is_number(cell))
+        fault = f"column {cited(name)}, row {numbers[at]} {_what_is_wrong(cells[at])}"
+    classes = _classes(cells)
+    index = {cell: at for at, cell in enumerate(classes)}
+    return Column(
+        name=name,
+        values=values,
+        fault=fault,
+        is_text=is_text,
+        classes=classes,
+        codes=np.array([index[cell] for cell in cells]) if classes else None,
+    )
+
+
+def _classes(cells: list[str]) -> tuple[str, ...]:
+    """The different cells, by number where all are numbers, else by letter."""
+    found = set(cells)
+    if "" in found or not 2 <= len(found) <= MOST_CLASSES:
+        return ()
+    if all(map(is_number, found)):
+        return tuple(sorted(found, key=lambda cell: (float(cell), cell)))
+    return tuple(sorted(found))
+
+
+def _what_is_wrong(cell: str) -> str:
+    if not cell:
+        return "is empty"
     hint = ": a point, not a comma, before the decimals?" if _is_comma_number(cell) else ""
-    is_text = not any(is_number(cell) for cell in cells)
-    fault = f"column {cited(name)}, row {numbers[at]} {what}{hint}"
-    return Column(name, cells, None, fault, is_text)
+    return f"holds {cited(cell)}, which is not a finite number{hint}"
 
 
 def _is_comma_number(cell: str) -> bool:

@@ -17,7 +17,6 @@ from iwae_core.datasets.csv_file import (
     Column,
     CsvFile,
     cited,
-    is_number,
 )
 from iwae_core.datasets.published import DATA_SEED
 from iwae_core.rng import stream
@@ -86,19 +85,14 @@ def make_table(file: CsvFile, columns: Sequence[str], label: str | None = None) 
     is_test[order[: len(x) // TEST_SHARE]] = True
     if not binary:
         x = _standardize(x, ~is_test, chosen)
-    classes: tuple[str, ...] = ()
-    y = None
-    if label is not None:
-        classes = _in_order(set(by_name[label].cells))
-        index = {name: at for at, name in enumerate(classes)}
-        y = np.array([index[cell] for cell in by_name[label].cells], dtype=np.int64)
+    y = None if label is None else by_name[label].codes
     return Table(
         train=x[~is_test].astype(np.float32),
         test=x[is_test].astype(np.float32),
         train_labels=None if y is None else y[~is_test],
         test_labels=None if y is None else y[is_test],
         columns=tuple(columns),
-        class_names=classes,
+        class_names=() if label is None else by_name[label].classes,
         binary=binary,
     )
 
@@ -117,7 +111,7 @@ def _check_choice(by_name: dict[str, Column], columns: Sequence[str], label: str
                 f"column {cited(label)} cannot both be learned and name the classes: leave it "
                 "out of the columns"
             )
-        if not by_name[label].can_label:
+        if not by_name[label].classes:
             raise ValueError(
                 f"column {cited(label)} cannot name classes: it has empty cells, or not 2 to "
                 f"{MOST_CLASSES} different ones"
@@ -140,8 +134,8 @@ def _standardize(
     for at, column in enumerate(columns):
         if (x[is_train, at] == x[is_train, at][0]).all():
             raise ValueError(
-                f"column {cited(column.name)} holds {column.cells[0]} in every training row, so "
-                "it has no spread to learn: leave it out"
+                f"column {cited(column.name)} holds {x[is_train, at][0]:g} in every training "
+                "row, so it has no spread to learn: leave it out"
             )
         if not np.isfinite(z[:, at].astype(np.float32)).all():
             raise ValueError(
@@ -149,10 +143,3 @@ def _standardize(
                 "large, or too close to each other"
             )
     return z
-
-
-def _in_order(names: set[str]) -> tuple[str, ...]:
-    """By number where all are numbers, else by letter."""
-    if all(map(is_number, names)):
-        return tuple(sorted(names, key=lambda name: (float(name), name)))
-    return tuple(sorted(names))
