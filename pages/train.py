@@ -1,8 +1,18 @@
-"""Lesson: train a VAE or an IWAE on real digits, live, and change K while it runs."""
+"""Lesson: train a VAE or an IWAE on real data, live, and change it while it runs."""
 
 import streamlit as st
 
-from iwae_core.ui import code, controls, lesson, player, runs, training
+from iwae_core.ui import (
+    code,
+    controls,
+    lesson,
+    player,
+    runs,
+    training,
+    training_controls,
+    training_data,
+    training_presets,
+)
 from iwae_core.ui.url import Link
 
 text = lesson.load("train")
@@ -12,34 +22,20 @@ text = lesson.load("train")
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
     link = Link("train", *training.FIELDS)
-    left, middle, right = st.columns(3)
-    with left:
-        controls.choice(link, training.DATASET, "Data", names=training.dataset_names())
-    with middle:
-        controls.choice(link, training.METHOD, "Objective", names=runs.METHOD_NAMES)
-    with right:
-        controls.log_slider(link, training.N_SAMPLES, "K", unit="samples per datapoint")
+    training_presets.choose(link)
+    training_controls.main(link)
+    training_data.panel(link)
     with st.expander("More"):
-        left, middle, right = st.columns(3)
-        with left:
-            controls.log_slider(
-                link, training.LATENT_DIM, "Latent size", help=text.parts["latent"]
-            )
-        with middle:
-            controls.log_slider(link, training.LEARNING_RATE, "Learning rate")
-        with right:
-            controls.log_slider(link, training.BATCH_SIZE, "Batch", unit="datapoints")
-        controls.seed(link, training.SEED)
+        training_controls.more(link, latent_help=text.parts["latent"])
 
-    config = training.config(link)
-    run = runs.watch(config)
+    run = runs.watch(training.wanted(link))
     if run is not None:
-        player.show(run, title=runs.objective_title(config))
+        player.show(run, title=runs.objective_title(run.config))
+        code.show(lambda: training.script(run.config), "train")
     guess = controls.choice(link, training.GUESS, text.parts["ask"], names=training.GUESSES)
     if guess != "none":
         text.show(f"guess_{guess}")
         text.show("notice")
-    code.show(lambda: training.script(config), "train")
 
 
 st.title(text.title)

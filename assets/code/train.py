@@ -12,6 +12,7 @@ HIDDEN = (100, 100)
 LEARNING_RATE = 0.002
 BATCH_SIZE = 100
 SEED = 1
+MORE = {}  # settings that differ from the defaults
 N_STEPS = 200
 
 # %%
@@ -25,6 +26,7 @@ config = TrainConfig(
     learning_rate=LEARNING_RATE,
     batch_size=BATCH_SIZE,
     seed=SEED,
+    **MORE,
 )
 state = begin(config)
 

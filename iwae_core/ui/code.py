@@ -17,7 +17,7 @@ import streamlit as st
 
 from iwae_core.places import ASSETS
 
-Constant = int | float | str | bool | tuple[Any, ...] | None
+Constant = int | float | str | bool | tuple[Any, ...] | dict[str, Any] | None
 
 
 def show(make: Callable[[], str], name: str) -> None:

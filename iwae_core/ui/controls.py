@@ -103,11 +103,15 @@ def choice(
     *,
     names: Mapping[str, str] | None = None,
     help: str = "",
+    menu: bool = False,
 ) -> str:
-    """Choose one of a few names, shown as ``names[choice]`` where given."""
+    """Choose one of a few names, shown as ``names[choice]`` where given.
+
+    Up to four stand side by side; with ``menu`` they open below, for long names in a narrow place.
+    """
     value: str | None
     shown = {option: (names or {}).get(option, option) for option in field.choices}
-    if len(field.choices) <= _MOST_SEGMENTS:
+    if len(field.choices) <= _MOST_SEGMENTS and not menu:
         value = st.segmented_control(
             label,
             field.choices,

@@ -62,7 +62,7 @@ ROWS = (
         ),
     ),
     Row(
-        _cell("IWAE, doubly reparameterized", _at("train", objective="dreg")),
+        _cell("IWAE, doubly reparameterized", _at("train", objective="iwae", gradient="dreg")),
         _cell(
             "Yes: the same bound",
             _at("glossary", term="doubly-reparameterized-gradient"),
@@ -78,7 +78,7 @@ ROWS = (
         _cell("A mix of the ELBO and the IWAE's bound.", _at("train", objective="ciwae", K="16")),
     ),
     Row(
-        _cell("MIWAE", _at("glossary", term="miwae")),
+        _cell("MIWAE", _at("train", objective="miwae", K="64", groups="8")),
         _cell("Yes: in M groups", _at("elbo_to_iwae", box="8")),
         _cell(
             "The mean of M bounds on K/M samples each: between the ELBO and the IWAE.",
@@ -86,7 +86,7 @@ ROWS = (
         ),
     ),
     Row(
-        _cell("PIWAE", _at("glossary", term="piwae")),
+        _cell("PIWAE", _at("train", objective="piwae", K="64", groups="8")),
         _cell("Yes: one bound for each network", _at("gradients", part="snr")),
         _cell(
             "The decoder climbs the IWAE's bound, the encoder a looser and clearer one.",
@@ -94,7 +94,7 @@ ROWS = (
         ),
     ),
     Row(
-        _cell("Reweighted wake-sleep", _at("train", objective="rws")),
+        _cell("Reweighted wake-sleep", _at("train", objective="iwae", gradient="rws")),
         _cell(
             "Yes: normalized weights for both networks",
             _at("glossary", term="reweighted-wake-sleep"),

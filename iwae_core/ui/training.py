@@ -1,62 +1,85 @@
-"""The controls of the training page as fields of its address, and the run they describe."""
+"""What the training page is made of: its fields, the run they ask for, and the script."""
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
 
 from iwae_core import datasets
 from iwae_core.training import TrainConfig
-from iwae_core.ui import code
-from iwae_core.ui.fields import ChoiceField, FloatField, IntField, SeedField
-from iwae_core.ui.runs import METHODS
+from iwae_core.ui import code, training_data, training_limits
+from iwae_core.ui import training_fields as fields
+from iwae_core.ui.fields import ChoiceField
 from iwae_core.ui.url import Link
 
-DATASET = ChoiceField(name="data", default="digits", choices=tuple(datasets.DATASETS))
-METHOD = ChoiceField(name="objective", default="iwae", choices=tuple(METHODS))
-N_SAMPLES = IntField(name="K", default=5, low=1, high=128)
-LATENT_DIM = IntField(name="latents", default=8, low=1, high=64)
-LEARNING_RATE = FloatField(name="rate", default=0.002, low=0.0001, high=0.1)
-BATCH_SIZE = IntField(name="batch", default=100, low=10, high=500)
-SEED = SeedField()
 GUESS = ChoiceField(name="guess", default="none", choices=("none", "one", "many", "both"))
 GUESSES = {"none": "Not yet", "one": "dashed, L₁", "many": "solid, L₆₄", "both": "both alike"}
-FIELDS = (DATASET, METHOD, N_SAMPLES, LATENT_DIM, LEARNING_RATE, BATCH_SIZE, SEED, GUESS)
+FIELDS = (*fields.FIELDS, GUESS)
 
-# Burda's widths for 784 pixels; small data need less, and train faster on a shared server.
-_WIDE, _NARROW = (200, 200), (100, 100)
+# Constants of the script; what else differs from the defaults stands in its MORE.
+_CONSTANTS = {
+    "dataset": "DATASET",
+    "objective": "OBJECTIVE",
+    "estimator": "ESTIMATOR",
+    "n_samples": "K",
+    "latent_dim": "LATENT_DIM",
+    "hidden": "HIDDEN",
+    "learning_rate": "LEARNING_RATE",
+    "batch_size": "BATCH_SIZE",
+    "seed": "SEED",
+}
+
+
+def wanted(link: Link) -> TrainConfig | None:
+    """The run that the controls ask for, or None after saying why there is none.
+
+    A combination that the mathematics forbids leaves the page's run as it was.
+    """
+    values = {field.name: link.value(field) for field in fields.FIELDS}
+    if not training_data.is_here(values):
+        return None  # the panel of the data has said what is missing
+    try:
+        config = fields.to_config(values)
+        training_limits.check(config)
+    except ValueError as fault:
+        st.warning(
+            f"These settings do not go together: {fault}. What runs stays as it was.",
+            icon=":material/link_off:",
+        )
+        return None
+    if note := training_limits.note(config):
+        st.info(note, icon=":material/hourglass_bottom:")
+    return config
+
+
+def adopt(link: Link, config: TrainConfig) -> None:
+    """Set every control to a run's settings, from a widget's callback.
+
+    Raises:
+        ValueError: If the page has no controls for some of them; nothing is set then.
+    """
+    by_name = {field.name: field for field in fields.FIELDS}
+    for name, value in fields.from_config(config).items():
+        link.set(by_name[name], value)
+
+
+def script(config: TrainConfig) -> str:
+    """The page's run as a script: the same settings, the same seed, the same numbers."""
+    settings: Mapping[str, Any] = {
+        field.name: getattr(config, field.name) for field in dataclasses.fields(config)
+    }
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    constants = {constant: settings[name] for name, constant in _CONSTANTS.items()}
+    more = {
+        name: value
+        for name, value in settings.items()
+        if name not in _CONSTANTS and value != defaults[name]
+    }
+    return code.fill(code.template("train"), **constants, MORE=more)
 
 
 def dataset_names() -> Mapping[str, str]:
     """What the choice of data reads."""
-    return {name: spec.title for name, spec in datasets.DATASETS.items()}
-
-
-def config(link: Link) -> TrainConfig:
-    """The run that the controls describe."""
-    objective, estimator = METHODS[link.value(METHOD)]
-    dataset = link.value(DATASET)
-    return TrainConfig(
-        dataset=dataset,
-        objective=objective,
-        estimator=estimator,
-        n_samples=link.value(N_SAMPLES),
-        latent_dim=link.value(LATENT_DIM),
-        hidden=_WIDE if "mnist" in dataset else _NARROW,
-        learning_rate=link.value(LEARNING_RATE),
-        batch_size=link.value(BATCH_SIZE),
-        seed=link.value(SEED),
-    )
-
-
-def script(config: TrainConfig) -> str:
-    """The page's run as a script: the same seed, the same numbers."""
-    return code.fill(
-        code.template("train"),
-        DATASET=config.dataset,
-        OBJECTIVE=config.objective,
-        ESTIMATOR=config.estimator,
-        K=config.n_samples,
-        LATENT_DIM=config.latent_dim,
-        HIDDEN=config.hidden,
-        LEARNING_RATE=config.learning_rate,
-        BATCH_SIZE=config.batch_size,
-        SEED=config.seed,
-    )
+    names = {name: spec.title for name, spec in datasets.DATASETS.items()}
+    return names | {fields.DRAWN: "Draw your own points", fields.UPLOAD: "Upload a CSV file"}

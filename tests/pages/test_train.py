@@ -98,7 +98,7 @@ def test_the_explanation_waits_for_a_prediction(page):
         return any("What to notice" in block.value for block in page.markdown)
 
     assert not shown()
-    page.get("button_group")[0].set_value("many").run()
+    harness.predict(page, "many")
     harness.assert_no_error(page)
     assert shown()
 

@@ -1,0 +1,143 @@
+"""Named starting points of the training page, each with why it works or fails."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from iwae_core.evaluation.studies.scene import Scene
+from iwae_core.ui import scenes
+from iwae_core.ui import training_fields as fields
+from iwae_core.ui.fields import Field
+from iwae_core.ui.url import Link
+
+# A preset sets every control but the seed and what a reader has drawn or uploaded.
+_KEPT = (fields.SEED, fields.POINTS, fields.TABLE)
+SETTINGS: Mapping[str, Field[Any]] = {
+    field.name: field for field in fields.FIELDS if field not in _KEPT
+}
+
+
+def _preset(title: str, why: str, **settings: float | str) -> Scene:
+    whole = {name: field.default for name, field in SETTINGS.items()} | settings
+    return Scene(title=title, why=why, settings=tuple(whole.items()))
+
+
+PRESETS: Mapping[str, Scene] = {
+    "iwae": _preset(
+        "IWAE on digits, K = 5",
+        "Works: five samples share one log, so the encoder may spread and the model is judged "
+        "by its best samples. Watch the gap between the two held-out curves.",
+    ),
+    "vae": _preset(
+        "VAE on digits",
+        "Works, and is the ruler for all others: one sample, the KL in closed form. Its two "
+        "curves stay close, for every single sample has to explain the datapoint.",
+        objective="vae",
+        K=1,
+    ),
+    "many": _preset(
+        "K = 50: the encoder's signal fades",
+        "Works for the decoder, less for the encoder: the tighter the bound, the more its "
+        "gradient to the encoder is noise. The dashed curve, which asks every sample to be "
+        "good, falls behind.",
+        K=50,
+    ),
+    "landing": _preset(
+        "K = 50, sticking the landing",
+        "The same bound, another gradient: without the score of q its noise vanishes where q "
+        "is right. For K > 1 that is biased, which the encoder pays for.",
+        K=50,
+        gradient="stl",
+    ),
+    "piwae": _preset(
+        "PIWAE: K = 64 in 8 groups",
+        "A compromise that works: the decoder climbs the bound of all 64 samples, the encoder "
+        "one of 8, whose gradient has the better signal.",
+        objective="piwae",
+        K=64,
+        groups=8,
+    ),
+    "few": _preset(
+        "K = 64, backward through the heaviest",
+        "Works, in less time per step: most of the 64 samples carry almost no weight, so "
+        "going backward through those that hold 99 % of it changes the gradient by little.",
+        K=64,
+        backward="truncated",
+    ),
+    "powerful": _preset(
+        "A powerful decoder: the latents die",
+        "Fails by succeeding: each pixel sees the pixels before it, so the decoder needs z "
+        "less and less, and the latents die one by one. Hollow bars have collapsed.",
+        objective="vae",
+        K=1,
+        decoder="autoregressive",
+    ),
+    "warm_up": _preset(
+        "Powerful decoder, KL warm-up",
+        "Helps: while the KL is free at first, the decoder learns to use z before it learns "
+        "to do without. More latents survive than without the warm-up; they fade once the KL "
+        "counts.",
+        objective="vae",
+        K=1,
+        decoder="autoregressive",
+        warmup="linear",
+        warmup_steps=2000,
+    ),
+    "free_bits": _preset(
+        "Powerful decoder, free bits",
+        "Helps by decree: no latent is charged for its first 0.5 nats, so every bar settles "
+        "near 0.5, useful or not. While the rule is in force the objective bounds nothing.",
+        objective="vae",
+        K=1,
+        decoder="autoregressive",
+        rule="free",
+        free=0.5,
+    ),
+    "beta": _preset(
+        "β = 4: the KL is dear",
+        "Fails here: at four times its price no latent of the digits earns its KL. All of "
+        "them die, and what is left draws every pixel on its own.",
+        objective="vae",
+        K=1,
+        beta=4.0,
+    ),
+    "two_layers": _preset(
+        "Two stochastic layers",
+        "Works: a second layer makes the prior of the first one flexible. Watch the upper "
+        "latents, the last four bars: small nets often leave them unused.",
+        layers="2",
+    ),
+    "too_fast": _preset(
+        "Too high a learning rate",
+        "Fails at once: the first step throws the parameters so far that the log weights are no "
+        "longer numbers. The run stops, says where and why, and keeps the last good state. Lower "
+        "the rate and start over.",
+        rate=0.2,
+        activation="relu",
+    ),
+    "pinwheel": _preset(
+        "Pinwheel, two latents",
+        "Works: two latents for two coordinates. Watch the samples bend into five arms, and "
+        "the posterior means fill the circles of the prior.",
+        data="pinwheel",
+        latents=2,
+    ),
+    "drawing": _preset(
+        "Draw your own points",
+        "Works best with curves and blots of some width: a stroke is a crooked line through "
+        "the plane, and one latent could follow it. Draw gaps, and see the model bridge them.",
+        data="drawn",
+        latents=2,
+    ),
+}
+
+
+def choose(link: Link) -> None:
+    """Place the choice, and beside it why the preset in force works or fails."""
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
+    with left:
+        scene = scenes.choose(link, SETTINGS, PRESETS, "Preset")
+    with right:
+        if scene is not None:
+            st.caption(scene.why)
