@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import streamlit as st
-
 from iwae_core.evaluation.studies.scene import Scene
 from iwae_core.ui import scenes
 from iwae_core.ui import training_fields as fields
@@ -134,10 +132,5 @@ PRESETS: Mapping[str, Scene] = {
 
 
 def choose(link: Link) -> None:
-    """Place the choice, and beside it why the preset in force works or fails."""
-    left, right = st.columns([1, 2], vertical_alignment="bottom")
-    with left:
-        scene = scenes.choose(link, SETTINGS, PRESETS, "Preset")
-    with right:
-        if scene is not None:
-            st.caption(scene.why)
+    """Place the choice, and below it why the preset in force works or fails."""
+    scenes.choose(link, SETTINGS, PRESETS)
