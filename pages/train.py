@@ -43,3 +43,5 @@ text.show("intro")
 explore()
 with st.expander("What the pictures show"):
     text.show("pictures")
+with st.expander("The objectives, a line each"):
+    text.show("objectives")

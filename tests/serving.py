@@ -90,6 +90,7 @@ def serve(command=lab_command, cwd: Path | None = None, **environment: str) -> I
         log = Path(folder) / "server.log"
         # A benchmark, too, keeps its runs out of the user's own store.
         environment.setdefault("IWAE_LAB_DATABASE", f"sqlite:///{folder}/runs.sqlite")
+        environment.setdefault("IWAE_LAB_UPLOADS", f"{folder}/uploads")
         with log.open("w") as sink:
             process = subprocess.Popen(
                 command(port),

@@ -194,7 +194,7 @@ class History:
 
         def small(values: NDArray[np.float32]) -> NDArray[np.uint8 | np.float32]:
             if not images:
-                return values
+                return values[..., :2]  # the plane, or the first two columns of a table
             bytes_ = np.rint(255 * np.clip(np.nan_to_num(values), 0, 1))
             return bytes_.astype(np.uint8)
 

@@ -96,7 +96,8 @@ def _about(probe: Probe) -> dict[str, Any]:
 
 
 def _fixed(probe: Probe) -> Arrays:
-    pictured = probe.x if probe.image_shape is None else probe.x[:N_PICTURES]
+    # Points in the plane, or the first two columns of a table.
+    pictured = probe.x[:, :2] if probe.image_shape is None else probe.x[:N_PICTURES]
     return {"labels": probe.labels, "originals": pictured}
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from iwae_core import datasets
 from iwae_core.training import TrainConfig
-from iwae_core.ui import code, training_data, training_limits
+from iwae_core.ui import code, training_config, training_data, training_limits
 from iwae_core.ui import training_fields as fields
 from iwae_core.ui.fields import ChoiceField
 from iwae_core.ui.url import Link
@@ -40,7 +40,7 @@ def wanted(link: Link) -> TrainConfig | None:
     if not training_data.is_here(values):
         return None  # the panel of the data has said what is missing
     try:
-        config = fields.to_config(values)
+        config = training_config.to_config(values)
         training_limits.check(config)
     except ValueError as fault:
         st.warning(
@@ -60,7 +60,7 @@ def adopt(link: Link, config: TrainConfig) -> None:
         ValueError: If the page has no controls for some of them; nothing is set then.
     """
     by_name = {field.name: field for field in fields.FIELDS}
-    for name, value in fields.from_config(config).items():
+    for name, value in training_config.from_config(config).items():
         link.set(by_name[name], value)
 
 

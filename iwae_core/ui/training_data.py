@@ -9,7 +9,7 @@ from iwae_core import datasets
 from iwae_core.datasets import drawn, uploads
 from iwae_core.datasets.files import DATA_FOLDER_VARIABLE
 from iwae_core.runtime import executor
-from iwae_core.ui import canvas, training_upload
+from iwae_core.ui import canvas, training_config, training_upload
 from iwae_core.ui import training_fields as fields
 from iwae_core.ui.url import Link
 
@@ -27,9 +27,9 @@ def panel(link: Link) -> None:
         _fetch(chosen, missing)
 
 
-def is_here(values: fields.Values) -> bool:
+def is_here(values: training_config.Values) -> bool:
     """Whether the data can be read without a download; :func:`panel` has said what is missing."""
-    name = fields.dataset_of(values)
+    name = training_config.dataset_of(values)
     if name == uploads.PREFIX:
         return False
     try:

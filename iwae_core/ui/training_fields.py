@@ -1,21 +1,14 @@
-"""The controls of the training page as fields of its address, and the run they describe.
+"""The controls of the training page as fields of its address."""
 
-:func:`to_config` turns the fields' values into a run's configuration and :func:`from_config` turns
-it back, so that a page can also be set to a run that was kept or forked.
-"""
-
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from iwae_core import datasets
 from iwae_core.bounds.backward import BACKWARD
-from iwae_core.bounds.objectives import OBJECTIVES
 from iwae_core.datasets import drawn, uploads
 from iwae_core.models.model import DECODERS
 from iwae_core.models.networks import ACTIVATIONS
-from iwae_core.training import TrainConfig
 from iwae_core.training.schedule import KL_SCHEDULES, RATE_SCHEDULES
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField, SeedField
 
@@ -122,154 +115,3 @@ FIELDS: tuple[Field[Any], ...] = (
     *(PATIENCE, LATENT_DIM, LAYERS, SECOND_DIM, DEPTH, WIDTH, ACTIVATION, LIKELIHOOD, NOISE),
     *(DECODER, SEED),
 )
-
-Values = Mapping[str, Any]  # by the names of the fields
-
-# The field of the one number that an objective has.
-_SETTINGS: Mapping[str, FloatField | IntField] = {"ciwae": SHARE, "miwae": GROUPS, "renyi": ALPHA}
-
-
-def dataset_of(values: Values) -> str:
-    """Name of the data set; ``upload.`` alone while no table is named."""
-    chosen: str = values[DATASET.name]
-    if chosen == DRAWN:
-        return drawn.PREFIX + str(values[POINTS.name])
-    if chosen == UPLOAD:
-        return uploads.PREFIX + str(values[TABLE.name])
-    return chosen
-
-
-def to_config(values: Values) -> TrainConfig:
-    """The run that the fields' values describe.
-
-    Raises:
-        ValueError: If they do not go together; all faults at once.
-    """
-    method = values[METHOD.name]
-    objective, tied = METHODS[method]
-    setting = _SETTINGS.get(objective)
-    rule = values[KL_RULE.name] if method == "vae" else "none"
-    decays = values[RATE_SCHEDULE.name] == "burda"
-    width = _width(values)
-    two_layers = values[LAYERS.name] == "2"
-    fixed_noise = values[LIKELIHOOD.name] == "fixed"
-    return TrainConfig(
-        dataset=dataset_of(values),
-        objective=objective,
-        objective_setting=None if setting is None else float(values[setting.name]),
-        estimator=tied or GRADIENTS[values[GRADIENT.name]],
-        n_samples=values[N_SAMPLES.name],
-        backward="exact" if method == "vae" else values[BACKWARD_WAY.name],
-        backward_epsilon=values[EPSILON.name],
-        backward_picks=values[PICKS.name],
-        latent_dim=values[LATENT_DIM.name],
-        second_latent_dim=values[SECOND_DIM.name] if two_layers else None,
-        hidden=(width,) * values[DEPTH.name],
-        **({"second_hidden": (max(1, width // 2),) * values[DEPTH.name]} if two_layers else {}),
-        activation=values[ACTIVATION.name],
-        likelihood="gaussian" if fixed_noise else values[LIKELIHOOD.name],
-        likelihood_scale=values[NOISE.name] if fixed_noise else None,
-        decoder=values[DECODER.name],
-        learning_rate=values[LEARNING_RATE.name],
-        rate_schedule=values[RATE_SCHEDULE.name],
-        rate_stretch=values[STRETCH.name] if decays else 1.0,
-        batch_size=values[BATCH_SIZE.name],
-        beta=values[BETA.name],
-        kl_schedule=values[KL_SCHEDULE.name],
-        kl_steps=values[KL_STEPS.name],
-        kl_ramp=values[KL_RAMP.name],
-        free_bits=values[FREE_BITS.name] if rule == "free" else 0.0,
-        target_rate=values[TARGET_RATE.name] if rule == "rate" else None,
-        patience=values[PATIENCE.name] or None,
-        seed=values[SEED.name],
-    )
-
-
-def from_config(config: TrainConfig) -> dict[str, Any]:
-    """The fields' values that describe a run.
-
-    Raises:
-        ValueError: If the page has no controls for some of its settings; names them.
-    """
-    entry = OBJECTIVES[config.objective]
-    if entry.setting and config.objective_setting is None:
-        config = dataclasses.replace(config, objective_setting=entry.default)
-    values: dict[str, Any] = {field.name: field.default for field in FIELDS}
-    values |= _data_and_objective(config)
-    values |= _model(config)
-    values |= {
-        BACKWARD_WAY.name: config.backward,
-        EPSILON.name: config.backward_epsilon,
-        PICKS.name: config.backward_picks,
-        LEARNING_RATE.name: config.learning_rate,
-        RATE_SCHEDULE.name: config.rate_schedule,
-        BATCH_SIZE.name: config.batch_size,
-        BETA.name: config.beta,
-        KL_SCHEDULE.name: config.kl_schedule,
-        KL_STEPS.name: config.kl_steps,
-        KL_RAMP.name: config.kl_ramp,
-        PATIENCE.name: config.patience or 0,
-        SEED.name: config.seed,
-    }
-    if config.rate_schedule == "burda":
-        values[STRETCH.name] = config.rate_stretch
-    if config.free_bits:
-        values |= {KL_RULE.name: "free", FREE_BITS.name: config.free_bits}
-    if config.target_rate is not None:
-        values |= {KL_RULE.name: "rate", TARGET_RATE.name: config.target_rate}
-    for field in FIELDS:
-        try:
-            field.parse(field.write(values[field.name]))
-        except ValueError as fault:
-            raise ValueError(
-                f"this page has no control for {field.name}, which {fault}"
-            ) from fault
-    again = to_config(values)
-    lost = [name for name, value in config.to_json().items() if again.to_json()[name] != value]
-    if lost:
-        raise ValueError(f"this page has no control for {', '.join(lost)} as in this run")
-    return values
-
-
-def _data_and_objective(config: TrainConfig) -> dict[str, Any]:
-    values: dict[str, Any] = {DATASET.name: config.dataset}
-    for prefix, chosen, word in ((drawn.PREFIX, DRAWN, POINTS), (uploads.PREFIX, UPLOAD, TABLE)):
-        if config.dataset.startswith(prefix):
-            values |= {DATASET.name: chosen, word.name: config.dataset.removeprefix(prefix)}
-    tied = {(objective, estimator): name for name, (objective, estimator) in METHODS.items()}
-    method = tied.get((config.objective, config.estimator)) or config.objective
-    values |= {METHOD.name: method, N_SAMPLES.name: config.n_samples}
-    by_estimator = {estimator: name for name, estimator in GRADIENTS.items()}
-    if config.estimator in by_estimator:
-        values[GRADIENT.name] = by_estimator[config.estimator]
-    setting = _SETTINGS.get(config.objective)
-    if setting is not None and config.objective_setting is not None:
-        values[setting.name] = type(setting.default)(config.objective_setting)
-    return values
-
-
-def _model(config: TrainConfig) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        LATENT_DIM.name: config.latent_dim,
-        DEPTH.name: len(config.hidden),
-        ACTIVATION.name: config.activation,
-        LIKELIHOOD.name: config.likelihood,
-        DECODER.name: config.decoder,
-    }
-    if config.hidden[0] != _auto_width(config.dataset):
-        values[WIDTH.name] = str(config.hidden[0])
-    if config.second_latent_dim is not None:
-        values |= {LAYERS.name: "2", SECOND_DIM.name: config.second_latent_dim}
-    if config.likelihood_scale is not None:
-        values |= {LIKELIHOOD.name: "fixed", NOISE.name: config.likelihood_scale}
-    return values
-
-
-def _width(values: Values) -> int:
-    chosen = values[WIDTH.name]
-    return _auto_width(dataset_of(values)) if chosen == "auto" else int(chosen)
-
-
-def _auto_width(dataset: str) -> int:
-    """Burda's width for 784 pixels; small data need less, and train faster on a shared server."""
-    return 200 if "mnist" in dataset and dataset in datasets.DATASETS else 100

@@ -1,9 +1,14 @@
 """What a browser gets from a run, and that it misses nothing whenever it asks."""
 
+import dataclasses
 from concurrent.futures import Executor, Future
 
 import numpy as np
 
+from iwae_core import datasets
+from iwae_core.datasets import uploads
+from iwae_core.datasets.csv_file import read_csv
+from iwae_core.datasets.tables import make_table
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.wire import pack, unpack
 from iwae_core.training import TrainConfig
@@ -110,3 +115,18 @@ def test_a_late_bound_is_sent_once_and_to_whoever_lacks_it():
     run.history.add_deep(0, -30.0)
     assert ask(run, 0, 1)[1]["deep"].tolist() == [[0, -30]]
     assert len(unpack(message(run, 0, 1, 0))[1]["deep"]) == 0
+
+
+def test_of_a_table_the_picture_shows_the_first_two_columns(tmp_path, monkeypatch):
+    monkeypatch.setenv(uploads.FOLDER_VARIABLE, str(tmp_path))
+    rows = np.random.default_rng(2).normal(size=(60, 3))
+    file = read_csv("\n".join(",".join(map(str, row)) for row in rows).encode())
+    name = uploads.keep(make_table(file, file.usable()))
+    pool = Later()
+    run = LiveRun(dataclasses.replace(SMALL, dataset=name), pool)
+    pool.run_one()
+    _, arrays = ask(run, -1, 1)
+    test = datasets.load(name).test.numpy()
+    found = arrays["originals"].reshape(-1, 2)
+    assert {tuple(row) for row in found} == {tuple(row) for row in test[:, :2]}
+    assert arrays["samples"].shape[1] == 2

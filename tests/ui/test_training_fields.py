@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from iwae_core.datasets import drawn
 from iwae_core.training import TrainConfig, advance, begin, burda_config
 from iwae_core.training.frame import observe
-from iwae_core.ui import code, training, training_limits
+from iwae_core.ui import code, training, training_config, training_limits
 from iwae_core.ui import training_fields as fields
 from iwae_core.ui.fields import ChoiceField, IntField
 from iwae_core.ui.training_presets import PRESETS, SETTINGS
@@ -35,12 +35,12 @@ def test_an_address_gives_a_run_or_reasons_and_the_run_gives_the_address_back(va
     written = {field.name: field.write(values[field.name]) for field in fields.FIELDS}
     assert {field.name: field.parse(written[field.name]) for field in fields.FIELDS} == values
     try:
-        config = fields.to_config(values)
+        config = training_config.to_config(values)
     except ValueError as fault:
         said = str(fault)
     else:
         said = ""
-        assert fields.to_config(fields.from_config(config)) == config
+        assert training_config.to_config(training_config.from_config(config)) == config
     # Nothing but these three can be at odds: groups that do not divide K, a second layer under a
     # closed-form KL, and a Gaussian that should draw bits.
     expected = [
@@ -54,14 +54,14 @@ def test_an_address_gives_a_run_or_reasons_and_the_run_gives_the_address_back(va
 
 
 def test_the_defaults_are_the_run_of_the_lesson():
-    config = fields.to_config(DEFAULTS)
+    config = training_config.to_config(DEFAULTS)
     assert config == TrainConfig(learning_rate=0.002, seed=1)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_trains_and_its_script_gives_the_same_numbers(name, capsys):
     values = DEFAULTS | dict(PRESETS[name].settings)
-    config = fields.to_config(values)
+    config = training_config.to_config(values)
     training_limits.check(config)
     assert training_limits.note(config) == ""
     script = code.fill(training.script(config), N_STEPS=4)
@@ -101,7 +101,7 @@ def test_presets_differ_and_leave_what_is_a_readers_own():
     ],
 )
 def test_a_run_from_elsewhere_can_be_shown_by_the_controls(config):
-    again = fields.to_config(fields.from_config(config))
+    again = training_config.to_config(training_config.from_config(config))
     assert again.to_json() | {"objective_setting": config.objective_setting} == config.to_json()
 
 
@@ -117,7 +117,7 @@ def test_a_run_from_elsewhere_can_be_shown_by_the_controls(config):
 )
 def test_a_run_that_the_page_cannot_show_says_so(config, says):
     with pytest.raises(ValueError, match=says):
-        fields.from_config(config)
+        training_config.from_config(config)
 
 
 @pytest.mark.parametrize(
