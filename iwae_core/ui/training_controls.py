@@ -35,13 +35,13 @@ _BACKWARD_NAMES = {
 }
 _RULE_NAMES = {"none": "none", "free": "free bits", "rate": "target rate"}
 _LIKELIHOOD_NAMES = {
-    "auto": "as the data are",
+    "auto": "fits the data",
     "bernoulli": "Bernoulli",
     "gaussian": "Gaussian, learned noise",
     "fixed": "Gaussian, fixed noise",
 }
 _DECODER_NAMES = {"mlp": "independent", "autoregressive": "autoregressive"}
-_WIDTH_NAMES = {"auto": "as the data are"}
+_WIDTH_NAMES = {"auto": "fits the data"}
 LIVE = "These change the run while it goes on."
 FRESH = "These start a new run."
 

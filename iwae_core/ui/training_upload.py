@@ -93,4 +93,6 @@ def _offer(link: Link, file: CsvFile, columns: list[str], label: str | None) -> 
     except OSError as fault:
         st.error(f"The server could not keep the table: {fault.strerror or fault}.")
         return
-    link.accept(fields.TABLE, name.removeprefix(uploads.PREFIX))
+    digest = name.removeprefix(uploads.PREFIX)
+    link.set(fields.TABLE, digest)  # no widget holds it: for the runs of the page to come
+    link.accept(fields.TABLE, digest)  # and for this one

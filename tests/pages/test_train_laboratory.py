@@ -256,7 +256,11 @@ def test_a_chosen_file_becomes_a_table_by_the_button(visit, monkeypatch):
     harness.assert_no_error(app)
     name = held(app).config.dataset
     np.testing.assert_array_equal(datasets.load(name).train.numpy(), made.train)
+    set_widget(app, "K", 12)
+    harness.assert_no_error(app)
     assert name.removeprefix(uploads.PREFIX) in app.query_params["table"]
+    assert any("Training on your table" in block.value for block in app.markdown)
+    assert held(app).config.n_samples == 12
 
 
 def test_a_broken_file_is_refused_in_one_sentence(visit, monkeypatch):
