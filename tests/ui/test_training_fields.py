@@ -127,7 +127,7 @@ def test_a_run_that_the_page_cannot_show_says_so(config, says):
         (TrainConfig(dataset="rings", decoder="autoregressive"), "draws bits one after the other"),
         (
             TrainConfig(dataset="mnist", hidden=(400,) * 4, n_samples=128, batch_size=500),
-            r"about 2\.\d GB",
+            r"about 1\.\d GB",
         ),
     ],
 )
