@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 
-from iwae_core.runtime.history import History
+from iwae_core.runtime.history import History, Seen
+from iwae_core.runtime.kept_bundle import Bundle
 from iwae_core.runtime.lineage import Lineage, Origin
 from iwae_core.runtime.live import LiveRun, Snapshot, Status
 from iwae_core.runtime.store import MOST_STATES, Record, Store, Usage, lineage_to_json
@@ -163,6 +166,50 @@ class Keeper:
                 entry.run.on_news = _no_news
                 self._marked.pop(live_id, None)
         self._writer.submit(self.store.delete, record.id).result()
+
+    def bundle(self, record: Record) -> Bundle:
+        """A run to export: as it stands, or as it stood when a state of it was last kept.
+
+        Raises:
+            ValueError: If no state of the run is kept, or its settings are unknown here.
+        """
+        self.flush(record.id)
+        record = self.store.get(record.id) or record
+        state = self.store.nearest(record.id, record.step)
+        if state is None:
+            raise ValueError("no state of this run is kept yet; open it, and try again")
+        lineage = record.lineage
+        if state.step < record.step:
+            lineage = lineage.before(state.step)
+        state = dataclasses.replace(state, config=lineage.config_now())
+        steps, held_out = self.store.curves(record.id, state.step)
+        return Bundle(
+            name=record.name, lineage=lineage, state=state, steps=steps, held_out=held_out
+        )
+
+    def take_in(self, bundle: Bundle, owner: str) -> Record:
+        """Keep an imported run as one of this browser's.
+
+        Raises:
+            ValueError: If a limit is met.
+        """
+        self.check_room(owner)
+        now, state = self._clock(), bundle.state
+        record = Record(
+            id=_new_id(),
+            owner=owner,
+            name=bundle.name or "imported",
+            created=now,
+            updated=now,
+            past=lineage_to_json(bundle.lineage),
+            step=state.step,
+            stop=state.stop,
+            **_bounds(bundle.held_out),
+        )
+        self.store.put([record])
+        seen = Seen(steps=bundle.steps, held_out=bundle.held_out, frame=None, probe=None)
+        self.store.keep(record.id, state, seen)
+        return record
 
     def check_room(self, owner: str) -> None:
         """Refuse another named run where the limits are met.
@@ -357,15 +404,17 @@ def _new_id() -> str:
 
 
 def _updated(record: Record, state: RunState, snapshot: Snapshot, now: float) -> Record:
-    held_out = snapshot.seen.held_out
-    bounds = held_out[-1, [1, 3]] if len(held_out) else (None, None)  # L_1, L_64
-    bound_1, bound_64 = (None if bound is None else float(bound) for bound in bounds)
     return dataclasses.replace(
         record,
         updated=now,
         past=lineage_to_json(snapshot.lineage),
         step=state.step,
         stop=state.stop,
-        bound_1=bound_1,
-        bound_64=bound_64,
+        **_bounds(snapshot.seen.held_out),
     )
+
+
+def _bounds(held_out: NDArray[np.float32]) -> dict[str, Any]:
+    if not len(held_out):
+        return {"bound_1": None, "bound_64": None}
+    return {"bound_1": float(held_out[-1, 1]), "bound_64": float(held_out[-1, -1])}

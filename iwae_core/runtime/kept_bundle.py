@@ -1,0 +1,217 @@
+r"""A run as one file: a .zip that another server, a notebook or a spreadsheet can read.
+
+    run.json                      name, step, and the run's whole past: settings and changes
+    state.json, state-<digest>.safetensors      see training.checkpoint
+    curves.csv                    a row for each point of a curve; columns say their units
+    reproduce.py                  trains the same run again, and gives the same numbers
+
+What comes back is a stranger's file. Nothing in it is unpickled, run, or written where it says;
+each part is bounded before it is read, and checked before it is believed.
+"""
+
+import dataclasses
+import io
+import json
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from iwae_core import training
+from iwae_core.runtime.kept_checks import check_settings, check_size, check_stop, is_step, shown
+from iwae_core.runtime.kept_curves import Rows, read_curves, write_curves
+from iwae_core.runtime.lineage import Lineage
+from iwae_core.runtime.store import MOST_NAME, lineage_from_json, lineage_to_json
+from iwae_core.training import RunState
+
+MOST_BYTES = 50_000_000  # of the file
+MOST_UNPACKED = 100_000_000  # of all parts together
+
+_FORMAT = 1
+_TEXT_BYTES = 2_000_000  # of a JSON sheet or a script
+_CHANGES = 10_000
+_PARTS = re.compile(
+    r"run\.json|state\.json|state-[0-9a-f]{16}\.safetensors|curves\.csv|reproduce\.py"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bundle:
+    """What a file held.
+
+    Attributes:
+        name: As its owner named it; may be empty.
+        lineage: The run's past up to the state.
+        state: The run as it stood.
+        steps: As in :class:`~iwae_core.runtime.history.History`.
+        held_out: As there.
+    """
+
+    name: str
+    lineage: Lineage
+    state: RunState
+    steps: Rows
+    held_out: Rows
+
+
+def pack(bundle: Bundle, script: str) -> bytes:
+    """Write a bundle; ``script`` becomes reproduce.py."""
+    run = {
+        "format": _FORMAT,
+        "name": bundle.name,
+        "step": bundle.state.step,
+        "past": lineage_to_json(bundle.lineage),
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("run.json", json.dumps(run, indent=2))
+        archive.writestr("curves.csv", write_curves(bundle.steps, bundle.held_out))
+        archive.writestr("reproduce.py", script)
+        with tempfile.TemporaryDirectory() as folder:
+            training.save(bundle.state, folder)
+            for path in sorted(Path(folder).iterdir()):
+                archive.write(path, path.name)
+    return out.getvalue()
+
+
+def unpack(data: bytes) -> Bundle:
+    """Read what :func:`pack` wrote, trusting nothing.
+
+    Raises:
+        ValueError: If the file is too large, broken, or not such a file; one sentence says why.
+    """
+    parts = _read_parts(data)
+    run = _sheet(parts, "run.json")
+    if run.get("format") != _FORMAT:
+        raise ValueError(f"run.json must have format {_FORMAT}, got {shown(run.get('format'))}")
+    name, step, past = run.get("name"), run.get("step"), run.get("past")
+    if not isinstance(name, str) or len(name) > MOST_NAME or not name.isprintable():
+        raise ValueError(f"run.json must name the run in up to {MOST_NAME} characters of text")
+    if not isinstance(step, int) or not is_step(step):
+        raise ValueError(f"run.json must say the run's step, got {shown(step)}")
+    lineage = _lineage(past, step)
+    state = _state(parts, lineage, step)
+    steps, held_out = read_curves(_text(parts, "curves.csv"), step)
+    return Bundle(name=name, lineage=lineage, state=state, steps=steps, held_out=held_out)
+
+
+# Reading ----------------------------------------------------------------------------------------
+
+
+def _read_parts(data: bytes) -> dict[str, bytes]:
+    if len(data) > MOST_BYTES:
+        raise ValueError(
+            f"the file has {len(data) / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} are taken"
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _check_members(archive.infolist())
+            parts = {}
+            for member in archive.infolist():
+                with archive.open(member) as file:  # its size is its own claim: read no more
+                    parts[member.filename] = file.read(member.file_size + 1)
+                if len(parts[member.filename]) != member.file_size:
+                    raise ValueError(f"{member.filename} is larger than the file says")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as fault:
+        raise ValueError(f"this is not a whole .zip file: {fault}") from fault
+    except Exception as fault:
+        if isinstance(fault, ValueError):
+            raise
+        raise ValueError(f"this .zip file cannot be unpacked: {fault!r}") from fault
+    return parts
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    names = [member.filename for member in members]
+    for name in names:
+        if not _PARTS.fullmatch(name):
+            raise ValueError(f"the file has a part that no run has: {shown(name)}")
+    if len(set(names)) < len(names):
+        raise ValueError("the file has a part twice")
+    for needed in ("run.json", "state.json", "curves.csv"):
+        if needed not in names:
+            raise ValueError(f"the file lacks {needed}: was it made by Export?")
+    if sum(name.endswith(".safetensors") for name in names) != 1:
+        raise ValueError("the file must hold one state-....safetensors")
+    if sum(member.file_size for member in members) > MOST_UNPACKED:
+        raise ValueError(f"unpacked, the file has more than {MOST_UNPACKED / 1e6:.0f} MB")
+
+
+def _text(parts: Mapping[str, bytes], name: str) -> str:
+    if len(parts[name]) > _TEXT_BYTES and name.endswith(".json"):
+        raise ValueError(f"{name} has more than {_TEXT_BYTES / 1e6:.0f} MB")
+    try:
+        return parts[name].decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"{name} is not UTF-8 text") from fault
+
+
+def _sheet(parts: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    try:
+        values = json.loads(_text(parts, name))
+    except (ValueError, RecursionError) as fault:
+        raise ValueError(f"{name} is not JSON: {fault}") from fault
+    if not isinstance(values, dict):
+        raise ValueError(f"{name} must hold an object, got {shown(values)}")
+    return values
+
+
+def _lineage(past: object, step: int) -> Lineage:
+    if not isinstance(past, dict) or not isinstance(past.get("config"), dict):
+        raise ValueError("run.json must hold the run's past: its settings and changes")
+    changes = past.get("changes")
+    if not isinstance(changes, list) or len(changes) > _CHANGES:
+        raise ValueError(f"run.json must list the run's changes, at most {_CHANGES}")
+    check_settings(past["config"])
+    for change in changes:
+        if not isinstance(change, dict) or not isinstance(change.get("values"), dict):
+            raise ValueError(f"run.json has a change that is none: {shown(change)}")
+        if not is_step(change.get("step")) or change["step"] > step:
+            raise ValueError(f"run.json has a change at step {shown(change.get('step'))}")
+        check_settings(change["values"])
+        check_stop(change.get("stop"))
+    lineage = lineage_from_json(past)
+    for config in (lineage.config, lineage.config_now()):
+        check_size(config)
+    # A folder on another machine says nothing here; the data are the same by their hashes.
+    return dataclasses.replace(
+        lineage, config=dataclasses.replace(lineage.config, data_folder=None)
+    )
+
+
+def _state(parts: Mapping[str, bytes], lineage: Lineage, step: int) -> RunState:
+    sheet = _sheet(parts, "state.json")
+    check_stop(sheet.get("stop"))
+    if not isinstance(sheet.get("config"), dict):
+        raise ValueError("state.json must hold the run's settings")
+    check_settings(sheet["config"])
+    (arrays,) = [name for name in parts if name.endswith(".safetensors")]
+    if sheet.get("arrays") != arrays.removeprefix("state-").removesuffix(".safetensors"):
+        raise ValueError("state.json belongs to other arrays than those in the file")
+    for name in ("step", "epoch", "position", "best_epoch"):
+        if not is_step(sheet.get(name)):
+            raise ValueError(f"state.json must say its {name}, got {shown(sheet.get(name))}")
+    if not isinstance(sheet.get("best_bound"), float | None):
+        raise ValueError("state.json must say its best_bound as a number, or null")
+    sheet["config"]["data_folder"] = None
+    if sheet["config"] != lineage.config_now().to_json() or sheet["step"] != step:
+        raise ValueError("state.json and run.json tell of two different runs")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "state.json").write_text(json.dumps(sheet), encoding="utf-8")
+        Path(folder, arrays).write_bytes(parts[arrays])
+        try:
+            state = training.load(folder)
+        except ValueError as fault:
+            raise ValueError(str(fault).replace(f"{folder}/", "")) from fault
+    for name in ("parameters", "first_moment", "second_moment"):
+        values = getattr(state, name)
+        if values.dtype != np.float32 or not np.isfinite(values).all():
+            raise ValueError(f"the run's {name} are not finite numbers")
+    if (state.second_moment < 0).any():
+        raise ValueError("the run's second_moment has negative numbers")
+    return state
