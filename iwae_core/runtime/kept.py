@@ -20,11 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 
+from iwae_core.runtime import queue, watched
 from iwae_core.runtime.history import History, Seen
 from iwae_core.runtime.kept_bundle import Bundle
 from iwae_core.runtime.lineage import Lineage, Origin
 from iwae_core.runtime.live import LiveRun, Snapshot, Status
-from iwae_core.runtime.store import MOST_STATES, Record, Store, Usage, lineage_to_json
+from iwae_core.runtime.store import (
+    MOST_STATES,
+    Record,
+    Store,
+    Usage,
+    default_place,
+    lineage_to_json,
+)
 from iwae_core.training import RunState, TrainConfig
 
 STATE_SECONDS = 5.0  # between two kept states of a playing run
@@ -37,14 +45,14 @@ class Limits:
 
     Attributes:
         n_playing: Runs that play at one time.
-        n_named: Runs with a name.
-        n_unnamed: Runs without one; the oldest make room for new ones.
+        n_kept: Runs with a name, and branches.
+        n_recent: Other runs; the oldest make room for new ones.
         n_bytes: Of the states of all its runs together.
     """
 
     n_playing: int = 4
-    n_named: int = 60
-    n_unnamed: int = 10
+    n_kept: int = 60
+    n_recent: int = 10
     n_bytes: int = 500_000_000
 
 
@@ -118,7 +126,7 @@ class Keeper:
         return self._start(dataclasses.replace(origin, stop=record.stop), owner)
 
     def fork(
-        self, record: Record, step: int, values: Mapping[str, Any], owner: str, name: str
+        self, record: Record, step: int, values: Mapping[str, Any], owner: str, name: str = ""
     ) -> LiveRun:
         """Another run that shares the past of one up to a step, and goes on with other settings.
 
@@ -127,7 +135,7 @@ class Keeper:
             step: Where; the nearest kept state is replayed from.
             values: Live settings that differ from those in force there.
             owner: Whose the branch is.
-            name: Of the branch.
+            name: Of the branch, where a person gave it one.
 
         Raises:
             ValueError: If the step lies beyond the run, a setting is refused, or a limit is met.
@@ -212,15 +220,15 @@ class Keeper:
         return record
 
     def check_room(self, owner: str) -> None:
-        """Refuse another named run where the limits are met.
+        """Refuse another kept run where the limits are met.
 
         Raises:
             ValueError: With a sentence for the reader.
         """
         used = self.store.usage(owner)
-        if used.n_named >= self.limits.n_named:
+        if used.n_kept >= self.limits.n_kept:
             raise ValueError(
-                f"{used.n_named} of {self.limits.n_named} named runs are kept; delete one first"
+                f"{used.n_kept} of {self.limits.n_kept} runs are kept; delete one first"
             )
         if used.n_bytes >= self.limits.n_bytes:
             raise ValueError(
@@ -241,6 +249,10 @@ class Keeper:
             )
 
     # What a page asks ------------------------------------------------------------------------
+
+    def of(self, owner: str) -> list[Record]:
+        """Every run of one browser, the latest first."""
+        return self.store.of(owner)
 
     def live(self, record_id: str) -> LiveRun | None:
         """The live run that is written under that id."""
@@ -384,9 +396,9 @@ class Keeper:
         self._rest_until = now + (self._clock() - now) / _WRITING_SHARE
 
     def _make_room(self, owner: str) -> None:
-        """Forget the oldest runs that nobody named and nobody has open."""
-        unnamed = [record for record in self.store.of(owner) if not record.name]
-        for record in unnamed[self.limits.n_unnamed :]:
+        """Forget the oldest runs that nobody asked to keep and nobody has open."""
+        recent = [record for record in self.store.of(owner) if not record.is_kept]
+        for record in recent[self.limits.n_recent :]:
             if self.live(record.id) is None:
                 self.store.delete(record.id)
 
@@ -418,3 +430,43 @@ def _bounds(held_out: NDArray[np.float32]) -> dict[str, Any]:
     if not len(held_out):
         return {"bound_1": None, "bound_64": None}
     return {"bound_1": float(held_out[-1, 1]), "bound_64": float(held_out[-1, -1])}
+
+
+class NoStoreError(RuntimeError):
+    """Runs cannot be kept on this server; the message says why."""
+
+
+_shared: Keeper | None = None
+_shared_lock = threading.Lock()
+
+
+def shared() -> Keeper:
+    """The keeper of this server; its database is opened and brought up to date at the first call.
+
+    Raises:
+        NoStoreError: If that fails; the next call tries again.
+    """
+    global _shared
+    with _shared_lock:
+        if _shared is None:
+            url, folder = default_place()
+            try:
+                store = Store(url, folder)
+                store.sweep()
+            except (OSError, SQLAlchemyError) as fault:
+                raise NoStoreError(f"runs cannot be kept on this server: {fault}") from fault
+            _shared = Keeper(store, _start)
+        return _shared
+
+
+def stop_shared() -> None:
+    """Write everything and close the database; the next :func:`shared` opens it again."""
+    global _shared
+    with _shared_lock:
+        if _shared is not None:
+            _shared.close()
+        _shared = None
+
+
+def _start(start: TrainConfig | Origin, owner: str) -> LiveRun:
+    return watched.open_run(start, queue.shared().lane(owner))

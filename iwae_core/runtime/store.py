@@ -69,6 +69,11 @@ class Record:
     bound_64: float | None = None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether a person asked for it to stay: it has a name, or is a branch."""
+        return bool(self.name) or self.parent_step is not None
+
+    @property
     def lineage(self) -> Lineage:
         """The run's past.
 
@@ -80,10 +85,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one browser has in the store: named runs, unnamed runs, bytes of states."""
+    """What one browser has in the store.
 
-    n_named: int
-    n_unnamed: int
+    Attributes:
+        n_kept: Runs that have a name or are branches.
+        n_recent: The other runs.
+        n_bytes: Of the states of all.
+    """
+
+    n_kept: int
+    n_recent: int
     n_bytes: int
 
 
@@ -175,17 +186,18 @@ class Store:
     def usage(self, owner: str) -> Usage:
         """How much one browser has here."""
         mine = runs.c.owner == owner
-        unnamed = sa.func.coalesce(sa.func.sum(sa.case((runs.c.name == "", 1), else_=0)), 0)
+        is_recent = sa.and_(runs.c.name == "", runs.c.parent_step.is_(None))
+        n_recent = sa.func.coalesce(sa.func.sum(sa.case((is_recent, 1), else_=0)), 0)
         with self.engine.connect() as connection:
-            n_runs, n_unnamed = connection.execute(
-                sa.select(sa.func.count(), unnamed).select_from(runs).where(mine)
+            n_runs, n_others = connection.execute(
+                sa.select(sa.func.count(), n_recent).select_from(runs).where(mine)
             ).one()
             n_bytes = connection.execute(
                 sa.select(sa.func.coalesce(sa.func.sum(states.c.n_bytes), 0))
                 .join(runs, runs.c.id == states.c.run_id)
                 .where(mine)
             ).scalar_one()
-        return Usage(n_runs - n_unnamed, n_unnamed, n_bytes)
+        return Usage(n_runs - n_others, n_others, n_bytes)
 
     # Arrays ---------------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from concurrent.futures import Executor
 
 from iwae_core.runtime import executor
+from iwae_core.runtime.lineage import Origin
 from iwae_core.runtime.live import LiveRun
 from iwae_core.training import TrainConfig
 
@@ -15,8 +17,8 @@ _runs: dict[str, LiveRun] = {}
 _lock = threading.Lock()
 
 
-def open_run(config: TrainConfig) -> LiveRun:
-    """Begin a run, paused, on the server's executor.
+def open_run(config: TrainConfig | Origin, pool: Executor | None = None) -> LiveRun:
+    """Begin a run, paused, on the server's executor or on another.
 
     Raises:
         ValueError: If the server already holds as many runs as it can.
@@ -27,7 +29,7 @@ def open_run(config: TrainConfig) -> LiveRun:
             raise ValueError(
                 f"this server holds {MOST_RUNS} runs, its limit; try again in some minutes"
             )
-        run = LiveRun(config, executor.shared())
+        run = LiveRun(config, pool or executor.shared())
         _runs[run.run_id] = run
     return run
 

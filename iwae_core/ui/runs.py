@@ -1,6 +1,7 @@
 """Training runs on a page: open one, and keep it in step with the controls."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -11,13 +12,18 @@ from iwae_core.runtime.live import LiveRun
 from iwae_core.training import LIVE_FIELDS, TrainConfig
 
 
-def watch(config: TrainConfig | None) -> LiveRun | None:
+
+def watch(
+    config: TrainConfig | None,
+    open_run: Callable[[TrainConfig], LiveRun] = watched.open_run,
+) -> LiveRun | None:
     """The session's run, brought to these settings.
 
     Live fields change the run while it goes on; any other field begins another run.
 
     Args:
         config: What the controls ask for; None leaves the run that there is as it is.
+        open_run: How another run is begun.
 
     Returns:
         The run, or None after saying on the page why there can be none.
@@ -30,7 +36,7 @@ def watch(config: TrainConfig | None) -> LiveRun | None:
         if held:
             watched.close(held)
         try:
-            run = watched.open_run(config)
+            run = open_run(config)
         except ValueError as fault:
             st.error(str(fault), icon=":material/block:")
             return None

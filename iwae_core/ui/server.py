@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from iwae_core import __version__
 from iwae_core.runtime import executor
 from iwae_core.ui import sockets, static, warmup
+from iwae_core.ui.browser import BrowserCookie
 
 # The options the app relies on; a test compares this report with .streamlit/config.toml.
 OPTIONS = (
@@ -82,6 +83,23 @@ def frames(request: Request) -> Response:
     return live.frames(request)
 
 
+def open_store() -> None:
+    """Bring the database of runs up to date before somebody waits for it."""
+    from iwae_core.runtime import kept
+
+    try:
+        kept.shared()
+    except kept.NoStoreError as fault:  # the app works without; the page says so too
+        print(f"IWAE Lab: {fault}", file=sys.stderr)
+
+
+def close_store() -> None:
+    """Write what there is to write."""
+    from iwae_core.runtime import kept
+
+    kept.stop_shared()
+
+
 def routes() -> list[Route]:
     """List the addresses that are ours; Streamlit's own come after them."""
     return [
@@ -93,7 +111,7 @@ def routes() -> list[Route]:
 
 def middleware() -> list[Middleware]:
     """List what wraps every answer."""
-    return [Middleware(SecurityHeaders)]
+    return [Middleware(SecurityHeaders), Middleware(BrowserCookie)]
 
 
 @asynccontextmanager
@@ -104,6 +122,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     warming = warmup.start(
         lambda: static.asset("plotly.min.js"),
         lambda: executor.warm(executor.shared()),
+        open_store,
     )
     host, port = st.get_option("server.address"), st.get_option("server.port")
     print(f"IWAE Lab is served on http://{host}:{port} (Ctrl+C stops it)", file=sys.stderr)
@@ -111,4 +130,5 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
         yield {}
     finally:
         warming.join(timeout=30)
+        close_store()
         executor.stop_shared()

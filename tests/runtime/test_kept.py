@@ -17,7 +17,7 @@ from iwae_core.runtime.store import Store
 from iwae_core.training import TrainConfig
 
 SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
-LIMITS = Limits(n_playing=2, n_named=3, n_unnamed=2, n_bytes=10_000_000)
+LIMITS = Limits(n_playing=2, n_kept=3, n_recent=2, n_bytes=10_000_000)
 
 
 class World:
@@ -211,7 +211,7 @@ def test_limits_are_refused_with_a_sentence(world):
     record = world.keeper.record_of(world.open())
     for number in range(3):
         world.keeper.fork(record, 1, {}, "me", f"b{number}")
-    with pytest.raises(ValueError, match="3 of 3 named runs are kept; delete one first"):
+    with pytest.raises(ValueError, match="3 of 3 runs are kept; delete one first"):
         world.keeper.fork(record, 1, {}, "me", "b")
     world.keeper.fork(record, 1, {}, "you", "b")
     small = Keeper(world.keeper.store, world.start, limits=Limits(n_bytes=1000))
@@ -306,8 +306,8 @@ def test_fifty_opened_played_and_closed_runs_leave_rows_and_nothing_else(world):
     assert traces() == before
     assert not world.keeper._entries
     assert not world.keeper._marked
-    assert len(world.keeper.store.of("me")) == LIMITS.n_unnamed
-    assert len(list(world.keeper.store.folder.iterdir())) == LIMITS.n_unnamed
+    assert len(world.keeper.store.of("me")) == LIMITS.n_recent
+    assert len(list(world.keeper.store.folder.iterdir())) == LIMITS.n_recent
 
 
 def test_news_cost_a_run_next_to_nothing(world, monkeypatch):

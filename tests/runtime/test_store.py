@@ -202,9 +202,12 @@ def test_arrays_without_a_row_are_swept(store, states):
     assert [path.name for path in store.folder.iterdir()] == ["a"]
 
 
-def test_usage_counts_named_and_unnamed_of_one_owner(store):
+def test_usage_counts_what_was_asked_for_and_the_rest_of_one_owner(store):
     store.put([record("a", name="n"), record("b"), record("c"), record("d", owner="you")])
-    assert dataclasses.astuple(store.usage("me")) == (1, 2, 0)
+    store.put([record("e", parent_id="a", parent_step=0)])
+    assert dataclasses.astuple(store.usage("me")) == (2, 2, 0)
+    store.delete("a")
+    assert dataclasses.astuple(store.usage("me")) == (1, 2, 0)  # a branch stays a branch
     assert dataclasses.astuple(store.usage("nobody")) == (0, 0, 0)
 
 
