@@ -5,6 +5,7 @@ import streamlit as st
 from iwae_core.ui import (
     code,
     controls,
+    kept,
     lesson,
     player,
     runs,
@@ -21,16 +22,18 @@ text = lesson.load("train")
 @st.fragment
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
-    link = Link("train", *training.FIELDS)
+    link = Link("train", *training.FIELDS, kept.RUN)
+    kept.arrive(link, training.adopt)
     training_presets.choose(link)
     training_controls.main(link)
     training_data.panel(link)
     with st.expander("More"):
         training_controls.more(link, latent_help=text.parts["latent"])
 
-    run = runs.watch(training.wanted(link))
+    run = kept.watch(link, training.wanted(link))
     if run is not None:
         player.show(run, title=runs.objective_title(run.config))
+        kept.panel(link, run, training.adopt)
         code.show(lambda: training.script(run.config), "train")
     guess = controls.choice(link, training.GUESS, text.parts["ask"], names=training.GUESSES)
     if guess != "none":

@@ -13,7 +13,10 @@ from iwae_core.training import TrainConfig
 KEEP_SECONDS = 600.0
 MOST_RUNS = 400
 
+LEFT_SECONDS = 10.0  # after the last poll of a run that its page has left
+
 _runs: dict[str, LiveRun] = {}
+_left: set[str] = set()
 _lock = threading.Lock()
 
 
@@ -48,11 +51,35 @@ def close(run_id: str) -> None:
         run.close()
 
 
+def leave(run_id: str) -> None:
+    """Pause a run that its page turns away from; it ends when nobody polls it any more.
+
+    The page's picture may ask for it once more, and another page may still show it.
+    """
+    run = find(run_id)
+    if run is not None:
+        run.pause()
+        with _lock:
+            _left.add(run_id)
+    sweep()
+
+
+def stay(run_id: str) -> None:
+    """A page shows the run again."""
+    with _lock:
+        _left.discard(run_id)
+
+
 def sweep(now: float | None = None) -> None:
-    """Forget the runs that nobody has polled for ``KEEP_SECONDS``."""
+    """Forget the runs that nobody has polled for ``KEEP_SECONDS``, and sooner those left."""
     now = time.monotonic() if now is None else now
     with _lock:
-        idle = [run_id for run_id, run in _runs.items() if now - run.last_poll > KEEP_SECONDS]
+        idle = [
+            run_id
+            for run_id, run in _runs.items()
+            if now - run.last_poll > (LEFT_SECONDS if run_id in _left else KEEP_SECONDS)
+        ]
+        _left.difference_update(idle)
     for run_id in idle:
         close(run_id)
 

@@ -48,13 +48,13 @@ def _cookie(is_secure: bool) -> str:
     return fixed + "; Secure" if is_secure else fixed
 
 
-def _is_secret(value: str | None) -> bool:
-    return value is not None and _SECRET.fullmatch(value) is not None
+def _is_secret(value: object) -> bool:
+    return isinstance(value, str) and _SECRET.fullmatch(value) is not None
 
 
 def owner() -> str:
     """Who this session's runs belong to; without a cookie, the session itself."""
     secret = st.context.cookies.get(COOKIE)
-    if secret is None or not _is_secret(secret):
+    if not isinstance(secret, str) or not _is_secret(secret):
         secret = st.session_state.setdefault(_SESSION, secrets.token_urlsafe(32))
     return hashlib.sha256(secret.encode()).hexdigest()[:32]

@@ -1,6 +1,7 @@
 """The panel of kept runs: name, fork, open, compare, export, import and delete them."""
 
 import functools
+import re
 import time
 from collections.abc import Callable, Sequence
 from html import escape
@@ -60,7 +61,7 @@ def panel(link: Link, run: LiveRun, adopt: Adopt) -> None:
             _contents(keeper, link, run, adopt)
         except SQLAlchemyError as fault:
             st.warning(
-                f"The kept runs cannot be read now: {fault}", icon=":material/database_off:"
+                _plain(f"Kept runs cannot be read now: {fault}"), icon=":material/database_off:"
             )
 
 
@@ -86,7 +87,7 @@ def _limits(keeper: Keeper, owner: str) -> None:
         "Only this browser lists them; whoever has a run's link may look at it and fork it."
     )
     if keeper.fault:
-        st.warning(keeper.fault, icon=":material/database_off:")
+        st.warning(_plain(keeper.fault), icon=":material/database_off:")
 
 
 # The run on the page ----------------------------------------------------------------------------
@@ -261,7 +262,10 @@ def script(bundle: kept_bundle.Bundle) -> str:
     }
     changes = tuple((each.step, dict(each.values)) for each in bundle.lineage.changes)
     return code.fill(
-        code.template("reproduce"), SETTINGS=settings, CHANGES=changes, N_STEPS=bundle.state.step
+        code.template("reproduce"),
+        SETTINGS=settings,  # type: ignore[arg-type]
+        CHANGES=changes,
+        N_STEPS=bundle.state.step,
     )
 
 
@@ -326,6 +330,11 @@ def _tell(sentence: str) -> None:
 def _say() -> None:
     is_error, sentence = st.session_state.pop(_SAID, (False, ""))
     if is_error:
-        st.error(sentence[:1].upper() + sentence[1:], icon=":material/block:")
+        st.error(_plain(sentence[:1].upper() + sentence[1:]), icon=":material/block:")
     elif sentence:
-        st.success(sentence, icon=":material/check:")
+        st.success(_plain(sentence), icon=":material/check:")
+
+
+def _plain(text: str) -> str:
+    """Text that may hold a stranger's words, so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+.!|<>~$:-])", r"\\\1", text)

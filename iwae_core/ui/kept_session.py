@@ -91,7 +91,7 @@ def arrive(link: Link, adopt: Adopt) -> None:
     try:
         open_record(link, adopt, wanted)
     except (ValueError, SQLAlchemyError) as fault:
-        mine.messages = [f"The run of this address cannot be opened: {fault}."]
+        mine.messages = [f"The run of this address cannot be opened: {fault}"]
         name(link, "")
         mine.shown, mine.is_mine, mine.without_controls = "", True, ""
     st.rerun()
@@ -118,6 +118,7 @@ def show(link: Link, adopt: Adopt, run: LiveRun, record: Record, *, is_mine: boo
     leave(run)
     state = session()
     st.session_state[_HELD] = run.run_id
+    watched.stay(run.run_id)
     state.shown, state.is_mine, state.without_controls = record.id, is_mine, ""
     name(link, record.id)
     try:
@@ -130,7 +131,7 @@ def leave(unless: LiveRun | None = None) -> None:
     """Let go of the session's run; one's own ends, and its last state is kept."""
     held = _held()
     if held is not None and held is not unless and session().is_mine:
-        watched.close(held.run_id)
+        watched.leave(held.run_id)
     st.session_state.pop(_HELD, None)
 
 

@@ -229,6 +229,22 @@ def test_runs_that_nobody_polls_are_forgotten(pool, monkeypatch):
     assert run.status().mode == "stopped"
 
 
+def test_a_run_that_its_page_left_pauses_and_ends_when_nobody_polls_it(pool, monkeypatch):
+    monkeypatch.setattr(executor, "_shared", pool)
+    run, other = watched.open_run(SMALL), watched.open_run(SMALL)
+    pool.finish()
+    run.play()
+    watched.leave(run.run_id)
+    watched.leave(other.run_id)
+    assert run.status().mode == "paused"
+    assert watched.find(run.run_id) is run  # its picture may ask once more
+    watched.stay(other.run_id)  # shown again
+    watched.sweep(run.last_poll + watched.LEFT_SECONDS + 1)
+    assert watched.find(run.run_id) is None
+    assert watched.find(other.run_id) is other
+    watched.close(other.run_id)
+
+
 def test_the_pool_refuses_nonsense():
     with pytest.raises(ValueError, match="n_workers must be at least 1, got 0"):
         executor.local(0)
