@@ -190,10 +190,8 @@ class Keeper:
         if state.step < record.step:
             lineage = lineage.before(state.step)
         state = dataclasses.replace(state, config=lineage.config_now())
-        steps, held_out = self.store.curves(record.id, state.step)
-        return Bundle(
-            name=record.name, lineage=lineage, state=state, steps=steps, held_out=held_out
-        )
+        curves = self.store.curves(record.id, state.step)
+        return Bundle(name=record.name, lineage=lineage, state=state, curves=curves)
 
     def take_in(self, bundle: Bundle, owner: str) -> Record:
         """Keep an imported run as one of this browser's.
@@ -212,10 +210,11 @@ class Keeper:
             past=lineage_to_json(bundle.lineage),
             step=state.step,
             stop=state.stop,
-            **_bounds(bundle.held_out),
+            **_bounds(bundle.curves[1]),
         )
         self.store.put([record])
-        seen = Seen(steps=bundle.steps, held_out=bundle.held_out, frame=None, probe=None)
+        steps, held_out, deep = bundle.curves
+        seen = Seen(steps=steps, held_out=held_out, deep=deep)
         self.store.keep(record.id, state, seen)
         return record
 

@@ -48,15 +48,13 @@ class Bundle:
         name: As its owner named it; may be empty.
         lineage: The run's past up to the state.
         state: The run as it stood.
-        steps: As in :class:`~iwae_core.runtime.history.History`.
-        held_out: As there.
+        curves: Steps, held-out and deep bounds, as in ``runtime.history.History``.
     """
 
     name: str
     lineage: Lineage
     state: RunState
-    steps: Rows
-    held_out: Rows
+    curves: tuple[Rows, ...]
 
 
 def pack(bundle: Bundle, script: str) -> bytes:
@@ -70,7 +68,7 @@ def pack(bundle: Bundle, script: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("run.json", json.dumps(run, indent=2))
-        archive.writestr("curves.csv", write_curves(bundle.steps, bundle.held_out))
+        archive.writestr("curves.csv", write_curves(bundle.curves))
         archive.writestr("reproduce.py", script)
         with tempfile.TemporaryDirectory() as folder:
             training.save(bundle.state, folder)
@@ -96,8 +94,8 @@ def unpack(data: bytes) -> Bundle:
         raise ValueError(f"run.json must say the run's step, got {shown(step)}")
     lineage = _lineage(past, step)
     state = _state(parts, lineage, step)
-    steps, held_out = read_curves(_text(parts, "curves.csv"), step)
-    return Bundle(name=name, lineage=lineage, state=state, steps=steps, held_out=held_out)
+    curves = read_curves(_text(parts, "curves.csv"), step)
+    return Bundle(name=name, lineage=lineage, state=state, curves=curves)
 
 
 # Reading ----------------------------------------------------------------------------------------

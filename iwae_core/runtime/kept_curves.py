@@ -2,27 +2,33 @@
 
 import csv
 import io
+import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-OF_STEPS = ("objective (nats)", "ESS (samples)")
-OF_HELD_OUT = ("L_1 (nats)", "L_64 (nats)")
-COLUMNS = ("step", *OF_STEPS, *OF_HELD_OUT)
+# One entry a curve, as in ``History``: what was trained, held-out bounds, and the dear one.
+CURVES = (
+    ("objective (nats)", "ESS (samples)", "K (samples)"),
+    ("held-out L_1 (nats)", "held-out L_K (nats)", "held-out L_64 (nats)"),
+    ("held-out L_512 (nats)",),
+)
+COLUMNS = ("step", *(column for columns in CURVES for column in columns))
 
 _MOST_ROWS = 50_000
 
 Rows = NDArray[np.float32]  # (n, columns), the first of which is the step
 
 
-def write_curves(steps: Rows, held_out: Rows) -> str:
-    """CSV of the training curve and the held-out curve; a cell is empty where one has no point."""
+def write_curves(curves: Sequence[Rows]) -> str:
+    """CSV of the curves; a cell is empty where a curve has no point."""
     rows: dict[int, list[object]] = {}
-    for curve, first, width in ((steps, 0, len(OF_STEPS)), (held_out, len(OF_STEPS), None)):
+    for curve, place in zip(curves, _places(), strict=True):
         for step, *values in curve.tolist():
             row = rows.setdefault(int(step), [""] * (len(COLUMNS) - 1))
-            row[first : None if width is None else first + width] = values
+            row[place] = values
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -30,7 +36,13 @@ def write_curves(steps: Rows, held_out: Rows) -> str:
     return out.getvalue()
 
 
-def read_curves(text: str, last: int) -> tuple[Rows, Rows]:
+def _places() -> list[slice]:
+    """Where each curve's cells stand behind the step."""
+    ends = list(itertools.accumulate(map(len, CURVES)))
+    return [slice(end - len(own), end) for end, own in zip(ends, CURVES, strict=True)]
+
+
+def read_curves(text: str, last: int) -> tuple[Rows, ...]:
     """Read what :func:`write_curves` wrote, of a run that came to step ``last``.
 
     Raises:
@@ -44,16 +56,15 @@ def read_curves(text: str, last: int) -> tuple[Rows, Rows]:
         raise ValueError(f"curves.csv must have the columns {', '.join(COLUMNS)}")
     if len(lines) > _MOST_ROWS:
         raise ValueError(f"curves.csv may have {_MOST_ROWS} rows, got {len(lines)}")
-    steps: list[list[float]] = []
-    held_out: list[list[float]] = []
+    found: list[list[list[float]]] = [[] for _ in CURVES]
     before = -1.0
     for number, line in enumerate(lines, start=2):
         try:
             row = _numbers(line)
             if not before < row[0] <= last or row[0] != int(row[0]):
                 raise ValueError("its step is out of order")
-            first = 1 + len(OF_STEPS)
-            for curve, part in ((steps, row[1:first]), (held_out, row[first:])):
+            for curve, place in zip(found, _places(), strict=True):
+                part = row[1:][place]
                 if all(map(math.isfinite, part)):
                     curve.append([row[0], *part])
                 elif not all(map(math.isnan, part)):
@@ -61,7 +72,10 @@ def read_curves(text: str, last: int) -> tuple[Rows, Rows]:
         except (ValueError, OverflowError) as fault:
             raise ValueError(f"line {number} of curves.csv: {fault}") from fault
         before = row[0]
-    return _rows(steps, len(OF_STEPS)), _rows(held_out, len(OF_HELD_OUT))
+    return tuple(
+        np.array(rows, dtype=np.float32).reshape(-1, 1 + len(own))
+        for rows, own in zip(found, CURVES, strict=True)
+    )
 
 
 def _numbers(line: list[str]) -> list[float]:
@@ -71,7 +85,3 @@ def _numbers(line: list[str]) -> list[float]:
     if any(cell and math.isnan(value) for cell, value in zip(line, row, strict=True)):
         raise ValueError("a cell says nan; a missing number is an empty cell")
     return row
-
-
-def _rows(rows: list[list[float]], width: int) -> Rows:
-    return np.array(rows, dtype=np.float32).reshape(-1, 1 + width)

@@ -263,7 +263,7 @@ def script(bundle: kept_bundle.Bundle) -> str:
     changes = tuple((each.step, dict(each.values)) for each in bundle.lineage.changes)
     return code.fill(
         code.template("reproduce"),
-        SETTINGS=settings,  # type: ignore[arg-type]
+        SETTINGS=settings,
         CHANGES=changes,
         N_STEPS=bundle.state.step,
     )
@@ -273,7 +273,7 @@ def _compare(keeper: Keeper, chosen: Sequence[Record], everything: Sequence[Reco
     compared = []
     for record in chosen:
         keeper.flush(record.id)
-        _, held_out = keeper.store.curves(record.id, record.step)
+        _, held_out, _ = keeper.store.curves(record.id, record.step)
         steps, bound_1, bound_64 = held_out[:, 0], held_out[:, 1], held_out[:, -1]
         compared.append(branches.Branch(title(record), record.step, steps, bound_1, bound_64))
     parted = common_ancestor(chosen, everything)

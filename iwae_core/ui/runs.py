@@ -12,7 +12,6 @@ from iwae_core.runtime.live import LiveRun
 from iwae_core.training import LIVE_FIELDS, TrainConfig
 
 
-
 def watch(
     config: TrainConfig | None,
     open_run: Callable[[TrainConfig], LiveRun] = watched.open_run,

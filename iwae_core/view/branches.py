@@ -80,8 +80,9 @@ def held_out(comparison: Comparison) -> go.Figure:
         )
     values = np.concatenate(seen)
     if len(values):
-        # The first looks lie far below all others, and would flatten what differs.
-        low, high = np.quantile(values, 0.1), values.max()
+        # The first looks of a run lie far below all others, and would flatten what differs.
+        low = np.quantile(values, 0.1) if comparison.parted is None else values.min()
+        high = values.max()
         room = 0.08 * max(high - low, 0.1)
         figure.update_yaxes(range=[float(low - room), float(high + room)])
     return figure

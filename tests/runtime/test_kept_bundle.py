@@ -9,24 +9,27 @@ import numpy as np
 import pytest
 
 from iwae_core.runtime.kept_bundle import MOST_BYTES, Bundle, pack, unpack
-from iwae_core.runtime.kept_curves import COLUMNS, read_curves, write_curves
+from iwae_core.runtime.kept_curves import COLUMNS, CURVES, read_curves, write_curves
 from iwae_core.runtime.lineage import Lineage, replay
 from iwae_core.training import Stop, TrainConfig, advance
 
 SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
 
 
-def rows(n, width):
-    return np.random.default_rng(0).normal(size=(n, width)).astype(np.float32)
+def rows(steps, width):
+    values = np.random.default_rng(0).normal(size=(len(steps), width))
+    return np.column_stack([steps, values]).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def bundle():
     lineage = Lineage(SMALL).changed(12, {"n_samples": 9})
     state = replay(lineage, 30)
-    steps, held_out = rows(30, len(COLUMNS[1:3]) + 1), rows(4, len(COLUMNS[3:]) + 1)
-    steps[:, 0], held_out[:, 0] = np.arange(1, 31), [0, 11, 20, 30]
-    return Bundle(name="Nüsse 🌰", lineage=lineage, state=state, steps=steps, held_out=held_out)
+    curves = tuple(
+        rows(at, len(columns))
+        for at, columns in zip((range(1, 31), (0, 11, 20, 30), (11, 25)), CURVES, strict=True)
+    )
+    return Bundle(name="Nüsse 🌰", lineage=lineage, state=state, curves=curves)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +64,8 @@ def test_what_goes_out_comes_in_to_the_bit(bundle, packed):
     for name in ("parameters", "first_moment", "second_moment"):
         assert np.array_equal(getattr(again.state, name), getattr(bundle.state, name))
     assert (again.state.step, again.state.config) == (30, bundle.state.config)
-    assert np.array_equal(again.steps, bundle.steps)
-    assert np.array_equal(again.held_out, bundle.held_out)
+    for one, other in zip(again.curves, bundle.curves, strict=True):
+        assert np.array_equal(one, other)
     on = advance(again.state, 5).state
     assert np.array_equal(on.parameters, advance(bundle.state, 5).state.parameters)
 
@@ -83,7 +86,7 @@ def test_a_stopped_run_and_one_with_a_data_folder_come_in_too(bundle):
 
 
 def test_the_table_of_the_curves_names_its_units(bundle):
-    text = write_curves(bundle.steps, bundle.held_out)
+    text = write_curves(bundle.curves)
     header, first, *_ = text.splitlines()
     assert header == ",".join(COLUMNS)
     assert all("(" in column for column in COLUMNS[1:])
@@ -282,7 +285,7 @@ def test_a_broken_file_is_refused_with_one_sentence(packed, kind, tmp_path, monk
 
 
 def test_a_table_with_half_a_point_is_refused():
-    line = "1," + "0.5," * (len(COLUMNS) - 2)
+    line = "1,0.5" + "," * (len(COLUMNS) - 2)
     with pytest.raises(ValueError, match=r"line 2 .* some are missing"):
         read_curves(",".join(COLUMNS) + "\n" + line + "\n", 5)
     nan = "1," + ",".join(["nan"] * (len(COLUMNS) - 1))

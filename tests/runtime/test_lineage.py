@@ -195,6 +195,7 @@ class TestLiveRun:
         run.change(learning_rate=0.001)
         for each in (again, run):
             each.step(20)
-            pool.finish()
+            while pool.waiting:
+                pool.finish()
         assert same(again.state, run.state)
         assert again.snapshot().lineage.changes == run.snapshot().lineage.changes
