@@ -3,7 +3,8 @@
 Starts the app on the loopback interface, opens 1, 10, 30 and 100 sessions over Streamlit's own
 protocol (a websocket with protobuf messages, as the browser's front end speaks it), lets each move
 the first slider of a lesson, and prints, as JSON, the time from sending the move to the end of the
-script run it causes, by which every new figure has arrived.
+script run it causes, by which every new figure has arrived. Beside it stand the milliseconds of
+CPU that a move costs the server (workers not counted) and these clients, which share its cores.
 
     python benchmarks/clients.py [--page NAME] [--clients 1 10 30 100] [--seconds 20]
 
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
@@ -36,7 +38,6 @@ class Client:
     def __init__(self, socket, page: str) -> None:
         self.socket = socket
         self.page = page
-        self.elements = 0
         self.sliders = {}
         self.fragments = {}  # of each slider, as its delta names it; empty outside of one
 
@@ -59,7 +60,6 @@ class Client:
         while True:
             answer = ForwardMsg()
             answer.ParseFromString(await self.socket.recv())
-            self.elements += answer.WhichOneof("type") == "delta"
             kind = answer.WhichOneof("type")
             if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "exception":
                 raise SystemExit(f"the page failed: {answer.delta.new_element.exception.message}")
@@ -71,9 +71,13 @@ class Client:
                 return 1000 * (time.perf_counter() - begin)
 
 
-async def visit(
-    address: str, page: str, seconds: float, all_here: asyncio.Barrier, seed: int
-) -> list:
+def cpu_seconds(process: psutil.Process) -> np.ndarray:
+    """CPU time that the server's process and this one have used so far."""
+    times = process.cpu_times()
+    return np.array([times.user + times.system, time.process_time()])
+
+
+async def visit(address: str, page: str, seconds: float, all_here, seed: int) -> list:
     """Open a session, wait for the others, then move the first slider until time is up."""
     draws = random.Random(seed)
     async with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
@@ -82,7 +86,7 @@ async def visit(
         if not client.sliders:
             raise SystemExit(f"page {page!r} has no slider to move")
         slider = next(iter(client.sliders.values()))
-        await all_here.wait()
+        await all_here()
         times = []
         deadline = time.perf_counter() + seconds
         await asyncio.sleep(draws.uniform(0, THINK_SECONDS))
@@ -94,14 +98,23 @@ async def visit(
         return times
 
 
-async def measure(address: str, page: str, n_clients: int, seconds: float) -> dict:
+async def measure(
+    address: str, process: psutil.Process, page: str, n_clients: int, seconds: float
+) -> dict:
     """Run ``n_clients`` sessions side by side and summarize what they waited."""
-    all_here = asyncio.Barrier(n_clients)
+    barrier = asyncio.Barrier(n_clients)
+    before = np.zeros(2)
+
+    async def all_here() -> None:
+        if await barrier.wait() == 0:
+            before[:] = cpu_seconds(process)
+
     visits = [
         asyncio.create_task(visit(address, page, seconds, all_here, seed))
         for seed in range(n_clients)
     ]
     waits = np.array([wait for times in await asyncio.gather(*visits) for wait in times])
+    server_ms, clients_ms = 1000 * (cpu_seconds(process) - before) / len(waits)
     p50, p95 = np.percentile(waits, [50, 95])
     target = TARGETS_MS.get(n_clients)
     return {
@@ -111,6 +124,8 @@ async def measure(address: str, page: str, n_clients: int, seconds: float) -> di
         "p95_ms": round(float(p95), 1),
         "target_p95_ms": target,
         "met": None if target is None else bool(p95 <= target),
+        "server_cpu_ms_per_move": round(server_ms, 1),
+        "clients_cpu_ms_per_move": round(clients_ms, 1),
     }
 
 
@@ -123,8 +138,9 @@ def main() -> None:
     with serving.serve() as server:
         server.wait_until_warm()
         address = server.url.replace("http", "ws") + "/_stcore/stream"
+        process = psutil.Process(server.process.pid)
         results = [
-            asyncio.run(measure(address, options.page, n_clients, options.seconds))
+            asyncio.run(measure(address, process, options.page, n_clients, options.seconds))
             for n_clients in options.clients
         ]
     print(json.dumps({"page": options.page, "think_s": THINK_SECONDS, "results": results}))

@@ -1,7 +1,7 @@
 """Better proposals under the hand: dragged, by keyboard, and the numbers on screen checked."""
 
 import re
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import hands
 import numpy as np
@@ -18,12 +18,6 @@ from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "better_proposals"
 N_STATES = 6  # of each part
-
-
-def go(page, **query):
-    """Open a part in a state, and wait for its exact report."""
-    page.goto(f"{page.url.split('?')[0]}?{urlencode(query)}")
-    hands.ready(page)
 
 
 def query(page):
@@ -51,8 +45,8 @@ def test_the_ratio_prints_the_numbers_of_the_core_in_random_states(visit):
             int(draws.integers(99)),
             draws.integers(2),
         )
-        go(page, ratio_target=target, ratio_f=f, ratio_loc=loc, ratio_scale=scale,
-           ratio_K=K, seed=seed, factor=factor)  # fmt: skip
+        hands.turn(page, ratio_target=target, ratio_f=f, ratio_loc=loc, ratio_scale=scale,
+                   ratio_K=K, seed=seed, factor=factor)  # fmt: skip
         config = RatioConfig(target=target, loc=loc, scale=scale, integrand=f, seed=seed)
         report, shown, i = self_normalized.run(config), hands.cards(page), int(np.log2(K))
         c = 3 if factor else 1
@@ -89,9 +83,9 @@ def test_two_proposals_print_the_numbers_of_the_core_in_random_states(visit):
         )  # fmt: skip
         kind = two_proposals.WEIGHTINGS[i % 2]
         then = two_proposals.TREATMENTS[i % 3]
-        go(page, part="mixtures", target=target, f=f, loc1=config.loc, scale1=config.scale,
-           loc2=config.loc2, scale2=config.scale2, share=config.share, mix_K=config.n_samples,
-           seed=config.seed, weights=kind, then=then)  # fmt: skip
+        hands.turn(page, part="mixtures", target=target, f=f, loc1=config.loc, scale1=config.scale,
+                   loc2=config.loc2, scale2=config.scale2, share=config.share,
+                   mix_K=config.n_samples, seed=config.seed, weights=kind, then=then)  # fmt: skip
         report, shown, K = two_proposals.run(config), hands.cards(page), config.n_samples
         log_w = torch.from_numpy(getattr(report, kind).log_w)
         values = choices.INTEGRANDS[f].made(torch.from_numpy(report.z))
@@ -121,7 +115,7 @@ def test_the_rare_event_prints_the_numbers_of_the_core_in_random_states(visit):
     for _ in range(N_STATES):
         a, shift = round(draws.uniform(0, 8), 2), round(draws.uniform(0, 10), 2)
         K, seed = int(draws.choice([10, 300, 2000])), int(draws.integers(99))
-        go(page, part="rare", a=a, shift=shift, rare_K=K, seed=seed)
+        hands.turn(page, part="rare", a=a, shift=shift, rare_K=K, seed=seed)
         config = RareConfig(threshold=a, shift=shift, n_samples=K, seed=seed)
         report, shown = rare.run(config), hands.cards(page)
         for label, way in (("p", report.naive), ("q", report.shifted)):
@@ -142,7 +136,7 @@ def test_the_board_computes_in_a_worker_and_prints_what_the_core_finds(visit):
         ("two_modes", -1.3, 40, 5),
         ("drawn.AAGz5_xABBCAAZZ", 0.4, 80, 6),
     ]:
-        go(page, part="board", target=target, loc=loc, K=K, seed=seed)
+        hands.turn(page, part="board", target=target, loc=loc, K=K, seed=seed)
         report = board.run(BoardConfig(target=target, loc=loc, scale=2.5, n_samples=K, seed=seed))
         rows = {row.key: row for row in report.rows}
         assert hands.cards(page)["Importance sampling"].value == digits(rows["importance"].rmse)
@@ -184,9 +178,7 @@ def test_the_rare_event_and_the_board_are_dragged(visit):
     assert float(query(page)["shift"]) < 4
     hands.drag(page, "a", -40)
     assert float(query(page)["a"]) < 4
-    page.goto(f"{page.url.split('?')[0]}?part=board&K=40")
-    hands.ready(page)
-    error = hands.cards(page)["Importance sampling"].value
+    error = hands.turn(page, part="board", K=40)["Importance sampling"].value
     hands.drag(page, "loc", -50)
     assert float(query(page)["loc"]) < 1
     assert hands.cards(page)["Importance sampling"].value != error

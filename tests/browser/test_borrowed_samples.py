@@ -63,13 +63,11 @@ def test_twenty_random_states_print_the_numbers_of_the_core(visit):
             weighting.run(config)
         except ValueError:
             continue  # every weight is zero: another test's subject
-        page.goto(
-            page.url.split("?")[0]
-            + f"?target={config.target}&family={config.family}&loc={config.loc}"
-            f"&scale={config.scale}&df={config.df}&f={config.integrand}"
-            f"&average={config.estimator}&K={config.n_samples}&seed={config.seed}"
-        )
-        hands.ready(page)
+        hands.turn(
+            page, target=config.target, family=config.family, loc=config.loc, scale=config.scale,
+            df=config.df, f=config.integrand, average=config.estimator, K=config.n_samples,
+            seed=config.seed,
+        )  # fmt: skip
         assert_cards(page, config)
 
 

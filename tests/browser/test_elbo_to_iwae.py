@@ -21,12 +21,6 @@ def query(page):
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-def go(page, asked):
-    page.goto(page.url.split("?")[0] + asked)
-    hands.ready(page)
-    return hands.cards(page)
-
-
 def zero(nats):
     return nats if abs(nats) > 1e-9 else 0.0
 
@@ -47,10 +41,9 @@ def test_random_states_print_the_numbers_of_the_core(visit):
     for _ in range(4):
         q = {"shift": round(draws.uniform(-2, 2), 2), "scale": round(draws.uniform(0.6, 2), 2)}
         seed, K = int(draws.integers(99)), int(draws.choice([1, 2, 8, 64]))
-        asked = f"shift={q['shift']}&scale={q['scale']}&seed={seed}"
-        assert_coins(go(page, f"?{asked}&box={K}"), CoinsConfig(seed=seed, **q), K)
+        assert_coins(hands.turn(page, **q, seed=seed, box=K), CoinsConfig(seed=seed, **q), K)
 
-        shown = go(page, f"?part=curve&{asked}&K={K}")
+        shown = hands.turn(page, part="curve", **q, seed=seed, K=K)
         at = tightness.runs_at(TightnessConfig(seed=seed, **q), K)
         assert shown["Bound (nats)"].value == fixed(at.bound, 3)
         assert shown["Gap (nats)"] == (digits(at.gap), f"ELBO: {digits(at.gap_at_one)}")
@@ -59,10 +52,8 @@ def test_random_states_print_the_numbers_of_the_core(visit):
         told = f"tends to {digits(limit)}" if np.isfinite(limit) else "no finite limit"
         assert shown["Gap times K"].note == told
 
-        shown = go(
-            page, f"?part=three_ways&{asked}&draws={100 * K}".replace("draws=6400", "draws=4096")
-        )
         n = min(100 * K, MAX_DRAWS)
+        shown = hands.turn(page, part="three_ways", **q, seed=seed, draws=n)
         report = elbo_ways.run(ElboWaysConfig(seed=seed, n_draws=MAX_DRAWS, **q))
         for way in report.ways:
             assert shown[way.title].value == fixed(way.draws[:n].mean(), 3)
@@ -71,7 +62,7 @@ def test_random_states_print_the_numbers_of_the_core(visit):
 
         law = str(draws.choice(microscope.LAWS))
         sigma = round(draws.uniform(0.1, 0.9), 2)
-        shown = go(page, f"?part=jensen&law={law}&sigma={sigma}&mean_of={K}&seed={seed}")
+        shown = hands.turn(page, part="jensen", law=law, sigma=sigma, mean_of=K, seed=seed)
         lens = microscope.run(MicroscopeConfig(law=law, sigma=sigma, n_samples=K, seed=seed))
         assert shown["Gap (nats)"].value == digits(lens.gap)
         assert shown["Approximation"].value == digits(lens.approximate_gap)
@@ -80,7 +71,7 @@ def test_random_states_print_the_numbers_of_the_core(visit):
 
 def test_the_needle_is_dragged_and_new_coins_come(visit):
     page = visit().open(NAME)
-    go(page, "")
+    hands.ready(page)
     box = page.locator(".lab-stage canvas").bounding_box()
     hands.knob(page, "box").scroll_into_view_if_needed()
     hands.drag(page, "box", box["width"] * 0.5)
@@ -115,17 +106,17 @@ def test_a_keyboard_alone_moves_every_handle(visit):
     hands.press(page, "box", "ArrowRight", "ArrowRight", "ArrowRight")
     assert query(page)["box"] == "8"
     assert_coins(hands.cards(page), CoinsConfig(), 8)
-    go(page, "?part=jensen")
+    hands.turn(page, part="jensen")
     hands.press(page, "sigma", "Shift+ArrowRight")
     hands.press(page, "K", "ArrowUp", "ArrowUp")
     assert (query(page)["sigma"], query(page)["mean_of"]) == ("1.5", "4")
-    go(page, "?part=curve")
+    hands.turn(page, part="curve")
     hands.press(page, "center", "Shift+ArrowLeft")
     hands.press(page, "width", "ArrowUp", "ArrowUp")
     hands.press(page, "K", "ArrowRight")
     found = query(page)
     assert (found["shift"], found["scale"], found["K"]) == ("1", "1.1", "24")
-    go(page, "?part=three_ways")
+    hands.turn(page, part="three_ways")
     hands.press(page, "draws", "ArrowRight")
     assert query(page)["draws"] == "384"
     with hands.answered(page):

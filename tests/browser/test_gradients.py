@@ -57,11 +57,10 @@ def test_twelve_random_states_of_samples_print_the_numbers_of_the_study(visit):
             n_samples=int(draws.choice([1, 2, 7, 16, 64])),
             seed=int(draws.integers(1000)),
         )
-        page.goto(
-            page.url.split("?")[0] + f"?shift={config.shift}&scale={config.scale}"
-            f"&samples={config.n_samples}&seed={config.seed}"
-        )
-        hands.ready(page)
+        hands.turn(
+            page, shift=config.shift, scale=config.scale, samples=config.n_samples,
+            seed=config.seed,
+        )  # fmt: skip
         assert_samples(page, config)
 
 

@@ -46,11 +46,10 @@ def test_ten_random_states_print_the_numbers_of_the_core(visit):
             scale=round(draws.uniform(0.5, TARGETS[target].max_scale), 2),
             n_samples=int(draws.choice([1, 2, 10, 77, 1000])),
         )
-        page.goto(
-            page.url.split("?")[0] + f"?target={target}&x={config.loc_1}&y={config.loc_2}"
-            f"&scale={config.scale}&K={config.n_samples}"
-        )
-        hands.ready(page)
+        hands.turn(
+            page, target=target, x=config.loc_1, y=config.loc_2, scale=config.scale,
+            K=config.n_samples,
+        )  # fmt: skip
         assert_cards(page, config)
 
 

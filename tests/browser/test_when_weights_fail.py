@@ -18,14 +18,6 @@ def query(page):
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-def go(page, **settings):
-    """Open the lesson at a state, and wait for its report."""
-    asked = "&".join(f"{name}={value}" for name, value in settings.items())
-    page.goto(f"{page.url.split('?')[0]}?{asked}")
-    hands.ready(page)
-    return hands.cards(page)
-
-
 def assert_tails(shown, config):
     report = tails.run(config)
     assert shown["Estimate"] == (digits(report.estimate[0]), f"exact {digits(report.exact)}")
@@ -96,7 +88,7 @@ def test_random_states_print_the_numbers_of_the_core(visit):
             n_samples=chosen["K"],
             seed=chosen["seed"],
         )
-        assert_tails(go(page, **chosen), config)
+        assert_tails(hands.turn(page, **chosen), config)
     for _ in range(6):
         scale, seed = round(draws.uniform(0.8, 3), 2), int(draws.integers(1000))
         out = sorted({int(n) for n in draws.integers(1, 500, size=draws.integers(0, 4))})
@@ -104,7 +96,7 @@ def test_random_states_print_the_numbers_of_the_core(visit):
             scale=scale, seed=seed, n_samples=500, left_out=tuple(n - 1 for n in out)
         )
         left = ".".join(map(str, [seed, *out])) if out else ""
-        shown = go(page, part="lucky", q=scale, run=seed, draws=500, out=left)
+        shown = hands.turn(page, part="lucky", q=scale, run=seed, draws=500, out=left)
         assert_lucky(shown, config)
     for _ in range(7):
         chosen = {
@@ -113,7 +105,7 @@ def test_random_states_print_the_numbers_of_the_core(visit):
             "seed": int(draws.integers(1000)),
         }
         d, way = int(draws.integers(1, 501)), str(draws.choice([*lift.BITS, "log_sum_exp"]))
-        shown = go(page, part="lift", d=d, way=way, **chosen)
+        shown = hands.turn(page, part="lift", d=d, way=way, **chosen)
         assert_lift(shown, lift.LiftConfig(**chosen), d, way)
 
 
@@ -232,7 +224,7 @@ def test_the_flag_and_the_dimension_are_dragged(visit):
     hands.knob(page, "flag").scroll_into_view_if_needed()
     hands.drag(page, "flag", 120)
     assert int(query(page)["flag"]) > 300
-    go(page, part="lift")
+    hands.turn(page, part="lift")
     hands.knob(page, "d").scroll_into_view_if_needed()
     hands.drag(page, "d", 150)
     assert_lift(hands.cards(page), lift.LiftConfig(), int(query(page)["d"]), "log_sum_exp")

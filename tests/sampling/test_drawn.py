@@ -51,7 +51,7 @@ def test_a_string_keeps_each_height_to_half_a_level_and_the_support(heights):
     true = np.array(heights) / max(heights)
     # Only what is pulled up from zero may be off by more than half a level.
     assert (np.abs(back - true) <= np.where(true * 63 < 0.5, 1.0, 0.5 + 1e-9) / 63).all()
-    np.testing.assert_array_equal(back > 0, true > 0)
+    np.testing.assert_array_equal(back > 0, np.array(heights) > 0)  # the ratio may underflow
     assert drawn.encode(back.tolist()) == code
 
 
