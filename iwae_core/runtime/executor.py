@@ -65,10 +65,10 @@ class _RestartingPool(Executor):
 
 def _warm_worker() -> None:
     """Import what a slice needs, in a process that should not disturb the one that serves."""
+    with contextlib.suppress(OSError):
+        os.nice(10)  # before the imports, which would slow down the first visitor's page
     import torch
 
-    with contextlib.suppress(OSError):
-        os.nice(10)
     torch.set_num_threads(1)
     from iwae_core.training import TrainConfig, advance, begin
     from iwae_core.training.frame import observe

@@ -6,6 +6,7 @@ comes back into the fields, the page reruns, and the exact report goes out. A pr
 another address moves the scene the same way: it is a message with another state.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -20,10 +21,11 @@ from iwae_core.ui.url import Link
 
 PREFIX = "iwae_lab_scene_"
 
+# All modules are asked for at once: by itself the browser finds imports of imports late.
 _LOADER = """
 export default async function (component) {
   const open = (path) => import(new URL(path, document.baseURI).href);
-  const [engine, scene] = await Promise.all([open("%s"), open("%s")]);
+  const [engine, scene] = await Promise.all(%s.map(open));
   return engine.default(component, scene.default);
 }
 """
@@ -31,7 +33,8 @@ export default async function (component) {
 
 @cache
 def _component(scene: str) -> Any:
-    code = _LOADER % (static.url("engine.js"), static.url(f"scene_{scene}.js"))
+    modules = static.graph("engine.js", f"scene_{scene}.js")
+    code = _LOADER % json.dumps([static.url(module) for module in modules])
     return st.components.v2.component(PREFIX + scene, js=code, isolate_styles=False)
 
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from iwae_core import __version__
 from iwae_core.runtime import executor
-from iwae_core.ui import sockets, static, warmup
+from iwae_core.ui import preload, sockets, static, warmup
 from iwae_core.ui.browser import BrowserCookie
 
 # The options the app relies on; a test compares this report with .streamlit/config.toml.
@@ -59,6 +59,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers.append("Link", preload.header())
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

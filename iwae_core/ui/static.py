@@ -2,11 +2,14 @@
 
 Every file is read once, compressed once and kept. A request that names the content's hash
 (``?v=...``) may be cached for ever; any other is answered with an ETag and 304 when unchanged.
+Modules name each other with their hashes, so that a returning reader asks for none of them, and
+:func:`graph` lists what a module needs, so that a page asks for all of it at once.
 """
 
 import gzip
 import hashlib
 import importlib.resources
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +21,7 @@ from iwae_core.places import ASSETS
 from iwae_core.view import theme
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+_IMPORT = re.compile(rb'(?<=from ")\./([\w.]+)(?=")')
 _GENERATED: dict[str, Callable[[], str]] = {"theme.js": theme.javascript}
 
 
@@ -38,7 +42,7 @@ def asset(name: str) -> Asset:
     Raises:
         FileNotFoundError: If ``assets/components`` has no such file and we generate none.
     """
-    body = _read(name)
+    body = _IMPORT.sub(lambda found: f"./{_versioned(found[1].decode())}".encode(), _read(name))
     return Asset(
         body=body,
         compressed=gzip.compress(body, compresslevel=6, mtime=0),
@@ -61,7 +65,20 @@ def _read(name: str) -> bytes:
 
 def url(name: str) -> str:
     """Address of an asset relative to the app's root, with its hash: cacheable for ever."""
-    return f"lab/{name}?v={asset(name).digest}"
+    return f"lab/{_versioned(name)}"
+
+
+def _versioned(name: str) -> str:
+    return f"{name}?v={asset(name).digest}"
+
+
+def graph(*names: str) -> list[str]:
+    """List the modules named and all that they import, each once, importers first."""
+    found = dict.fromkeys(names)
+    for name in names:
+        imported = (each.decode() for each in _IMPORT.findall(_read(name)))
+        found |= dict.fromkeys(graph(*imported))
+    return list(found)
 
 
 def serve(request: Request) -> Response:

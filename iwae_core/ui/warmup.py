@@ -24,12 +24,18 @@ def is_finished() -> bool:
 
 def import_modules() -> None:
     """Import what pages use, and hold torch to one thread: many sessions share the cores."""
-    import torch
+    # A million objects come, and all of them stay: nothing to collect on the way.
+    gc.disable()
+    try:
+        import torch
 
-    torch.set_num_threads(1)
-    # Pages import streamlit and iwae_core.ui only; its modules bring the rest along.
-    for module in pkgutil.iter_modules(ui.__path__, prefix=f"{ui.__name__}."):
-        importlib.import_module(module.name)
+        torch.set_num_threads(1)
+        # Pages import streamlit and iwae_core.ui only; its modules bring the rest along.
+        for module in pkgutil.iter_modules(ui.__path__, prefix=f"{ui.__name__}."):
+            importlib.import_module(module.name)
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def start(*steps: Callable[[], object]) -> threading.Thread:

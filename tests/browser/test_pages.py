@@ -1,7 +1,10 @@
 """Every page in a real browser: it loads, complains about nothing, and fits a phone."""
 
+import re
+
 import pytest
 
+from iwae_core.ui import preload
 from iwae_core.ui.lessons import LESSONS
 
 NAMES = [lesson.name for lesson in LESSONS]
@@ -28,6 +31,19 @@ def test_a_page_fits_a_phone(visit, name):
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("(e) => e.scrollWidth <= e.clientWidth")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_what_a_page_names_to_be_fetched_early_is_there(server):
+    named = server.get("/")[1]["link"]
+    assert server.get("/train")[1]["link"] == named
+    addresses = re.findall(r"<([^>]+)>; rel=modulepreload", named)
+    assert len(addresses) > len(preload.CHUNKS)
+    for address in addresses:
+        status, headers, body = server.get(f"/{address}")
+        assert status == 200
+        assert "javascript" in headers["content-type"]
+        assert "link" not in headers
+        assert body
 
 
 def test_the_navigation_lists_every_lesson(visit):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -45,9 +46,43 @@ def test_a_file_arrives_compressed_and_whole(client, name):
 
 
 def test_a_file_arrives_plain_where_compression_is_not_asked_for(client):
-    answer = client.get("/lab/chart.js", headers={"Accept-Encoding": "identity"})
+    answer = client.get("/lab/numbers.js", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in answer.headers
-    assert answer.content == (ASSETS / "components" / "chart.js").read_bytes()
+    assert answer.content == (ASSETS / "components" / "numbers.js").read_bytes()
+
+
+def test_modules_import_each_other_by_addresses_that_may_be_kept_for_ever(client):
+    # As the browser does: follow every import from a scene, whatever lies below it.
+    waiting, seen = ["scene_borrowed.js", "engine.js"], set()
+    while waiting:
+        answer = client.get("/lab/" + waiting.pop())
+        assert answer.status_code == 200
+        imports = re.findall(r'^(?:import|}|export).* from "(.*)";$', answer.text, re.MULTILINE)
+        for path in imports:
+            name, digest = re.fullmatch(r"\./([\w.]+)\?v=(\w+)", path).groups()
+            assert digest == static.asset(name).digest
+            waiting += {path.removeprefix("./")} - seen
+            seen.add(path.removeprefix("./"))
+    assert len(seen) > 8
+    # The same modules that a page asks for at once.
+    named = {f"lab/{path}" for path in seen} | {static.url("engine.js")}
+    asked = {static.url(name) for name in static.graph("engine.js", "scene_borrowed.js")}
+    assert asked == named | {static.url("scene_borrowed.js")}
+
+
+def test_a_change_below_changes_the_address_of_all_that_stands_on_it(monkeypatch):
+    before = static.url("engine.js")
+    read = static._read
+    monkeypatch.setattr(
+        static, "_read", lambda name: read(name) + (b"\n" if name == "theme.js" else b"")
+    )
+    static.asset.cache_clear()
+    try:
+        assert static.url("engine.js") != before
+    finally:
+        monkeypatch.undo()
+        static.asset.cache_clear()
+    assert static.url("engine.js") == before
 
 
 def test_an_address_with_the_contents_hash_may_be_kept_for_ever(client):
