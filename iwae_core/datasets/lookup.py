@@ -60,7 +60,7 @@ def _drawn(name: str) -> DatasetSpec:
 
 
 def _uploaded(name: str) -> DatasetSpec:
-    data = _load(name, None)
+    data = _table(name)
 
     def read(folder: Path | None) -> Split:
         return Split(
@@ -104,16 +104,33 @@ def load(name: str, folder: str | PathLike[str] | None = None) -> Dataset:
         OSError: If a file is nowhere and could not be downloaded, or an uploaded table is not on
             this machine; the text says what to do.
     """
+    check_name(name)
+    if name.startswith(uploads.PREFIX):
+        return _table(name)
+    if name.startswith(drawn.PREFIX):
+        return _drawing(name)
     # Sets without files ignore the folder, so that a bad one cannot keep the digits away.
-    published_files = _files_of(check_name(name))
-    return _load(name, data_folder(folder) if published_files else None)
+    return _load(name, data_folder(folder) if _files_of(name) else None)
 
 
-# Four, for a process that has seen every image set would hold 0.7 GB.
+# Four, for a process that has seen every image set would hold 0.7 GB. What readers draw and upload
+# has room of its own: a class that draws must not push MNIST out.
 @lru_cache(maxsize=4)
 def _load(name: str, folder: Path | None) -> Dataset:
-    if name.startswith(uploads.PREFIX):
-        return uploads.load(name)
+    return _dataset(name, folder)
+
+
+@lru_cache(maxsize=64)
+def _drawing(name: str) -> Dataset:
+    return _dataset(name, None)
+
+
+@lru_cache(maxsize=4)
+def _table(name: str) -> Dataset:
+    return uploads.load(name)
+
+
+def _dataset(name: str, folder: Path | None) -> Dataset:
     spec = find(name)
     split = spec.read(folder)
     return Dataset(

@@ -8,6 +8,7 @@ processes and a restarted server find them. When the folder is full, the tables 
 loaded for the longest make room.
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -103,12 +104,13 @@ def load(name: str) -> Dataset:
     path = path_of(name)
     try:
         data = path.read_bytes()
-        os.utime(path)
     except FileNotFoundError as fault:
         raise FileNotFoundError(
             "This table is not on this machine: tables stay where they were uploaded. Upload the "
             "same CSV file here with the same columns, and the link works."
         ) from fault
+    with contextlib.suppress(OSError):  # a folder that is only to be read
+        os.utime(path)
     if _digest(data) != name.removeprefix(PREFIX):
         raise ValueError(f"{path} is not the table that was kept: damaged or exchanged?")
     return _dataset(name, data)

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from iwae_core import datasets
+from iwae_core.datasets import uploads
 from iwae_core.training import TrainConfig
 
 FLOPS_PER_SECOND = 6e10  # of one core in float32; 80e9 measured here, older machines have less
@@ -44,7 +45,7 @@ def n_features(dataset: str) -> int:
         ValueError: If the name is unknown.
         OSError: If it is an uploaded table that is not on this machine.
     """
-    if dataset.startswith("upload."):
+    if dataset.startswith(uploads.PREFIX):
         return datasets.load(dataset).n_features
     shape = datasets.find(dataset).image_shape
     return math.prod(shape) if shape else 2

@@ -45,7 +45,9 @@ def _say_what_is_there(link: Link) -> None:
     except (OSError, ValueError) as fault:
         st.warning(str(fault), icon=":material/link_off:")
         return
-    names = ", ".join(data.column_names[:6]) + (", ..." if len(data.column_names) > 6 else "")
+    # In code spans: a name is a stranger's text.
+    names = ", ".join(f"`{name.replace('`', '')[:40]}`" for name in data.column_names[:6])
+    names += ", ..." if len(data.column_names) > 6 else ""
     st.markdown(f":material/table_view: **Training on your table.** {data.description} {names}")
 
 

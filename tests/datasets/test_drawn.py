@@ -67,3 +67,10 @@ def test_a_drawing_is_a_data_set_by_its_name():
 def test_a_configuration_refuses_a_broken_drawing_in_words(code, says):
     with pytest.raises(ValueError, match=says):
         TrainConfig(dataset=drawn.PREFIX + code)
+
+
+def test_many_drawings_do_not_push_another_data_set_out():
+    digits = datasets.load("digits")
+    for i in range(12):
+        datasets.load(drawn.PREFIX + drawn.encode([(i, j) for j in range(20)]))
+    assert datasets.load("digits") is digits

@@ -17,7 +17,7 @@ from iwae_core.training import TrainConfig, advance, begin
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(uploads.FOLDER_VARIABLE, str(tmp_path / "kept"))
-    lookup._load.cache_clear()
+    lookup._table.cache_clear()
     return tmp_path / "kept"
 
 

@@ -222,7 +222,7 @@ def table():
 
 
 def test_an_uploaded_table_trains_by_its_link(visit):
-    lookup._load.cache_clear()
+    lookup._table.cache_clear()
     _, made = table()
     digest = uploads.keep(made).removeprefix(uploads.PREFIX)
     app = visit(data="upload", table=digest)
