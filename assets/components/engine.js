@@ -16,6 +16,9 @@
 //   paint(from, to, context) -> state | null       a stroke over the canvas, where the scene takes one
 //   paintKey(key, context) -> state | null         the same by arrow keys, with the canvas in focus
 //   paints(context) -> whether it takes strokes now
+//   pad(context) -> { left, top, width, height, label }       where strokes go, if not everywhere: on a
+//                             phone the page scrolls beside it
+//   paintSays(context) -> what a key did, for those who do not see it
 //   glide(state) -> number, which `context.place` follows with an ease instead of jumping
 //   formula(context) -> [{ symbol, value, term, role }]       live numbers below their symbols
 //   cards(context) -> [{ label, value, note, help }]
@@ -67,6 +70,7 @@ class Stage {
       release: () => this.release(),
     });
     if (scene.click) this.canvas.addEventListener("click", (event) => this.click(event));
+    this.board = scene.pad ? element(box, "div", "lab-pad") : this.canvas;
     if (scene.paint) this.easel();
     this.buttons = new Buttons(this.root, (name) => {
       this.set(scene.press(name, this.context()));
@@ -85,14 +89,15 @@ class Stage {
 
   // Strokes over the canvas; a scene that takes none now answers null, and the page may scroll.
   easel() {
-    const { canvas, scene } = this;
-    const at = (event) => ({ x: event.offsetX, y: event.offsetY });
-    canvas.addEventListener("pointerdown", (event) => {
+    const { board, scene } = this;
+    const at = (event) => ({ x: event.offsetX + board.offsetLeft, y: event.offsetY + board.offsetTop });
+    board.addEventListener("pointerdown", (event) => {
       let last = at(event);
       const begun = scene.paint(last, last, this.context());
       if (!begun || event.button !== 0) return;
       event.preventDefault();
-      canvas.setPointerCapture(event.pointerId);
+      board.focus({ preventScroll: true });
+      board.setPointerCapture(event.pointerId);
       this.handles.busy = true;
       this.set(begun);
       const move = (moved) => {
@@ -101,25 +106,26 @@ class Stage {
         last = next;
       };
       const end = () => {
-        canvas.removeEventListener("pointermove", move);
-        canvas.removeEventListener("pointerup", end);
-        canvas.removeEventListener("pointercancel", end);
+        board.removeEventListener("pointermove", move);
+        board.removeEventListener("pointerup", end);
+        board.removeEventListener("pointercancel", end);
         this.handles.busy = false;
         this.release();
       };
-      canvas.addEventListener("pointermove", move);
-      canvas.addEventListener("pointerup", end);
-      canvas.addEventListener("pointercancel", end);
+      board.addEventListener("pointermove", move);
+      board.addEventListener("pointerup", end);
+      board.addEventListener("pointercancel", end);
     });
-    canvas.addEventListener("keydown", (event) => {
+    board.addEventListener("keydown", (event) => {
       const painted = scene.paintKey(event.key, this.context());
       if (!painted) return;
       event.preventDefault();
       this.set(painted);
+      this.voice.textContent = scene.paintSays?.(this.context()) ?? "";
       this.handles.later();
       this.invalidate();
     });
-    canvas.addEventListener("blur", () => this.handles.settle());
+    board.addEventListener("blur", () => this.handles.settle());
   }
 
   tools() {
@@ -133,7 +139,9 @@ class Stage {
       node.type = "button";
       node.textContent = label;
       node.addEventListener("click", action);
+      return node;
     };
+    if (this.scene.handles || this.scene.paint) this.back = button("Undo", () => this.undo());
     button("PNG", () => this.canvas.toBlob((blob) => save(blob, `${this.meta.name}.png`)));
     if (this.scene.table) {
       button("CSV", () => {
@@ -218,7 +226,7 @@ class Stage {
   undo(event) {
     const last = this.history.pop();
     if (!last) return;
-    event.preventDefault();
+    event?.preventDefault();
     this.set(last);
     this.tell();
   }
@@ -252,7 +260,8 @@ class Stage {
     const context = this.context();
     this.view = context.view = this.scene.layout(sheet, context.state, context.numbers, context.model);
     this.scene.draw(sheet.pen, { ...context, tones: worn, entered });
-    if (this.scene.paint) this.ready(this.scene.paints(context));
+    if (this.scene.paint) this.ready(this.scene.paints(context), this.scene.pad?.(context));
+    if (this.back) this.back.disabled = this.history.length === 0;
     if (this.scene.handles) this.handles.place(this.scene.handles(context));
     if (this.scene.formula) this.formula.show(this.scene.formula(context));
     if (this.scene.buttons) this.buttons.show(this.scene.buttons(context));
@@ -274,11 +283,17 @@ class Stage {
     if (this.place !== target) this.invalidate();
   }
 
-  ready(paints) {
-    this.canvas.style.touchAction = paints ? "none" : "";
-    this.canvas.style.cursor = paints ? "crosshair" : "";
-    if (paints) this.canvas.tabIndex = 0;
-    else this.canvas.removeAttribute("tabindex");
+  ready(paints, pad) {
+    const { board } = this;
+    if (pad) {
+      for (const side of ["left", "top", "width", "height"]) board.style[side] = `${pad[side]}px`;
+      board.setAttribute("role", "application");
+      board.setAttribute("aria-label", pad.label);
+    }
+    board.style.touchAction = paints ? "none" : "";
+    board.style.cursor = paints ? "crosshair" : "";
+    if (paints) board.tabIndex = 0;
+    else board.removeAttribute("tabindex");
   }
 
   remove() {

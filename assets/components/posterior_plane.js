@@ -27,7 +27,7 @@ export function drawPlane(pen, view, panel, found, model, tones, on) {
   if (panel.image) image(pen, panel.image.values, panel.image.shape, right - 52, bottom - 52, 48, tones.mode === "dark");
 }
 
-function frame(pen, { box, left, right, top, bottom, toX, toY, toZ }, panel, tones) {
+export function frame(pen, { box, left, right, top, bottom, toX, toY, toZ }, panel, tones) {
   const [low, high] = [toZ({ x: left, y: bottom }), toZ({ x: right, y: top })];
   pen.lineWidth = 1;
   pen.strokeStyle = tones.grid;
@@ -43,7 +43,7 @@ function frame(pen, { box, left, right, top, bottom, toX, toY, toZ }, panel, ton
 }
 
 // The density as ink of one tone, deeper where it is higher.
-function tone(pen, { toX, toY }, { p, n, low, high }, color, alpha) {
+export function tone(pen, { toX, toY }, { p, n, low, high }, color, alpha) {
   const sheet = new OffscreenCanvas(n, n);
   const pixels = new ImageData(n, n);
   const peak = p.reduce((most, value) => Math.max(most, value), -Infinity);
@@ -62,7 +62,7 @@ function tone(pen, { toX, toY }, { p, n, low, high }, color, alpha) {
   pen.restore();
 }
 
-function lines(pen, { toX, toY }, { n, low, high }, all, { color, width, alpha }) {
+export function lines(pen, { toX, toY }, { n, low, high }, all, { color, width, alpha }) {
   const x = (row) => toX(low[0] + ((row + 0.5) / n) * (high[0] - low[0]));
   const y = (column) => toY(low[1] + ((column + 0.5) / n) * (high[1] - low[1]));
   pen.save();
@@ -81,7 +81,7 @@ function lines(pen, { toX, toY }, { n, low, high }, all, { color, width, alpha }
   pen.restore();
 }
 
-function ellipses(pen, { toX, toY, unit }, { loc, scale }, color, alpha) {
+export function ellipses(pen, { toX, toY, unit }, { loc, scale }, color, alpha) {
   pen.save();
   pen.strokeStyle = color;
   pen.lineWidth = 2;

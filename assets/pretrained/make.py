@@ -5,7 +5,8 @@
 - ``digits_elbo/`` and ``digits_iwae/``: two tiny networks with two latents, trained on the digits
   from the same start on the same batches, one by the ELBO, one by L_50;
 - ``digits.json``: their divergences, averaged over test digits;
-- ``round_q.json``: the best round q of each posterior by the ELBO and by L_K.
+- ``round_q.json``: the best round q of each posterior by the ELBO and by L_K;
+- ``xray.json``: log p(x) of every test digit under both networks.
 """
 
 import json
@@ -17,6 +18,8 @@ import numpy as np
 from iwae_core.evaluation.studies.posterior_digits import CURVE, NETWORKS, divergences
 from iwae_core.evaluation.studies.posterior_targets import TARGETS
 from iwae_core.evaluation.studies.posterior_trained import TRAINED_AT, best_round_q
+from iwae_core.evaluation.studies.xray import evidence_of_test_digits
+from iwae_core.evaluation.studies.xray_scenes import NETWORKS as XRAYED
 from iwae_core.training import TrainConfig, advance, begin, load, model_of, save
 
 HERE = Path(__file__).parent
@@ -72,6 +75,15 @@ def climb() -> None:
     _write("round_q.json", best)
 
 
+def list_evidence() -> None:
+    """Find log p(x) of every test digit, smallest first, under both networks."""
+    found = {
+        name: evidence_of_test_digits(model_of(load(HERE / network.folder)).double())
+        for name, network in XRAYED.items()
+    }
+    _write("xray.json", {name: _short(values) for name, values in found.items()})
+
+
 def _error(values: Any) -> Any:
     return values.std(axis=0, ddof=1) / len(values) ** 0.5
 
@@ -89,3 +101,4 @@ if __name__ == "__main__":
         train(network)
     measure()
     climb()
+    list_evidence()
