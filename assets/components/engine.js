@@ -32,6 +32,7 @@
 // The section says what it shows: data-settled holds the number of the newest message once that is
 // painted, its state is reached, and nothing is held, eased or waited for; until then it is absent.
 
+import { Easel } from "./easel.js";
 import { Handles } from "./handles.js";
 import { begin, surface } from "./plot.js";
 import { Buttons, Cards, Formula, element, save } from "./readouts.js";
@@ -70,8 +71,7 @@ class Stage {
       release: () => this.release(),
     });
     if (scene.click) this.canvas.addEventListener("click", (event) => this.click(event));
-    this.board = scene.pad ? element(box, "div", "lab-pad") : this.canvas;
-    if (scene.paint) this.easel();
+    if (scene.paint) this.easel = new Easel(scene.pad ? element(box, "div", "lab-pad") : this.canvas, this);
     this.buttons = new Buttons(this.root, (name) => {
       this.set(scene.press(name, this.context()));
       this.release();
@@ -85,47 +85,6 @@ class Stage {
     });
     this.observer = new ResizeObserver(() => this.invalidate());
     this.observer.observe(this.root);
-  }
-
-  // Strokes over the canvas; a scene that takes none now answers null, and the page may scroll.
-  easel() {
-    const { board, scene } = this;
-    const at = (event) => ({ x: event.offsetX + board.offsetLeft, y: event.offsetY + board.offsetTop });
-    board.addEventListener("pointerdown", (event) => {
-      let last = at(event);
-      const begun = scene.paint(last, last, this.context());
-      if (!begun || event.button !== 0) return;
-      event.preventDefault();
-      board.focus({ preventScroll: true });
-      board.setPointerCapture(event.pointerId);
-      this.handles.busy = true;
-      this.set(begun);
-      const move = (moved) => {
-        const next = at(moved);
-        this.set(scene.paint(last, next, this.context()));
-        last = next;
-      };
-      const end = () => {
-        board.removeEventListener("pointermove", move);
-        board.removeEventListener("pointerup", end);
-        board.removeEventListener("pointercancel", end);
-        this.handles.busy = false;
-        this.release();
-      };
-      board.addEventListener("pointermove", move);
-      board.addEventListener("pointerup", end);
-      board.addEventListener("pointercancel", end);
-    });
-    board.addEventListener("keydown", (event) => {
-      const painted = scene.paintKey(event.key, this.context());
-      if (!painted) return;
-      event.preventDefault();
-      this.set(painted);
-      this.voice.textContent = scene.paintSays?.(this.context()) ?? "";
-      this.handles.later();
-      this.invalidate();
-    });
-    board.addEventListener("blur", () => this.handles.settle());
   }
 
   tools() {
@@ -260,7 +219,7 @@ class Stage {
     const context = this.context();
     this.view = context.view = this.scene.layout(sheet, context.state, context.numbers, context.model);
     this.scene.draw(sheet.pen, { ...context, tones: worn, entered });
-    if (this.scene.paint) this.ready(this.scene.paints(context), this.scene.pad?.(context));
+    this.easel?.ready(this.scene.paints(context), this.scene.pad?.(context));
     if (this.back) this.back.disabled = this.history.length === 0;
     if (this.scene.handles) this.handles.place(this.scene.handles(context));
     if (this.scene.formula) this.formula.show(this.scene.formula(context));
@@ -281,19 +240,6 @@ class Stage {
     const part = still() ? 1 : Math.min(1, (now - began) / GLIDE_MS);
     this.place = part < 1 ? start + part * part * (3 - 2 * part) * (target - start) : target;
     if (this.place !== target) this.invalidate();
-  }
-
-  ready(paints, pad) {
-    const { board } = this;
-    if (pad) {
-      for (const side of ["left", "top", "width", "height"]) board.style[side] = `${pad[side]}px`;
-      board.setAttribute("role", "application");
-      board.setAttribute("aria-label", pad.label);
-    }
-    board.style.touchAction = paints ? "none" : "";
-    board.style.cursor = paints ? "crosshair" : "";
-    if (paints) board.tabIndex = 0;
-    else board.removeAttribute("tabindex");
   }
 
   remove() {
