@@ -26,7 +26,7 @@ from iwae_core.counts import is_count
 from iwae_core.datasets.dataset import binarize
 from iwae_core.evaluation.posterior import Grid, GridDensity, exact_posterior
 from iwae_core.evaluation.studies.drawing import pixels
-from iwae_core.evaluation.studies.posterior_used import Encoding
+from iwae_core.evaluation.studies.posterior_ground import Encoding
 from iwae_core.evaluation.studies.xray_scenes import CLEAN_THREE, NETWORKS
 from iwae_core.models.networks import DiagonalNormal
 from iwae_core.names import check_known
