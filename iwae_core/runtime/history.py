@@ -104,7 +104,7 @@ class History:
     Attributes:
         steps: Columns step, trained objective (nats), mean ESS (samples), K.
         held_out: Columns step, L_1, L_K, L_64 (nats).
-        deep: Columns step, L_512 (nats).
+        deep: Columns step, L_512 (nats), NaN where there is none.
         frame: The latest full look, or None before the first.
         probe: The data that pictures are about, or None before the first.
     """
@@ -147,7 +147,7 @@ class History:
                 self.held_out.extend(np.array([bounds]))
 
     def add_deep(self, step: int, bound: float) -> None:
-        """Take in a bound with 512 samples; it may be of some steps ago."""
+        """Take in a bound with 512 samples, NaN where it failed; it may be of some steps ago."""
         if not len(self.deep.rows) or self.deep.rows[-1, 0] < step:
             self.deep.extend(np.array([[step, bound]]))
 
@@ -175,6 +175,16 @@ class History:
         return Moment(
             glance=frame.glance, pictures_step=frame.step, pictures=self._pictures_of(frame)
         )
+
+    @property
+    def looked_at(self) -> int:
+        """Step of the latest full look; -1 before the first."""
+        return -1 if self.frame is None else self.frame.step
+
+    @property
+    def deepest(self) -> int:
+        """Step of the latest bound with 512 samples; -1 before the first."""
+        return int(self.deep.rows[-1, 0]) if len(self.deep.rows) else -1
 
     @property
     def axes(self) -> tuple[int, int] | None:

@@ -207,6 +207,8 @@ class LiveRun:
             self.last_poll = self._clock()
             if self._has_work() and not self._in_flight:
                 self._submit()
+            elif self._mode == "paused" and not self._in_flight:
+                self._look_where_it_stands()
             return self.status()
 
     def look(self, since: int = -1) -> tuple[Status, Seen]:
@@ -347,9 +349,9 @@ class LiveRun:
         self.history.probe = done.probe or self.history.probe
         self.history.add(done.records, done.glances, done.frame)
         n_taken = len(done.records.step)
-        self._looks.took(done, most=self._slice_seconds)
+        self._looks.took(done)
         if n_taken:
-            self._seconds_per_step = done.step_seconds / n_taken
+            self._seconds_per_step = done.wall_seconds / n_taken
         if self._pace is not None:
             # Time lost is made up for, but not more than a second of it.
             self._due = max(self._due, self._clock() - 1.0) + n_taken / self._pace
@@ -367,6 +369,15 @@ class LiveRun:
         if self._looks.time_for_deep():
             self._look_deep(done.state)
 
+    def _look_where_it_stands(self) -> None:
+        """All of a paused picture is of the step where it stands, the dear bound too."""
+        if self._state is None:
+            return
+        if self.history.looked_at < self._state.step:
+            self._send(n_steps=0, look=True)
+        elif self._looks.time_for_deep(at_rest=self.history.deepest < self._state.step):
+            self._look_deep(self._state)
+
     def _look_deep(self, state: RunState) -> None:
         """Ask for the dear bound beside the run, which does not wait for it."""
         generation = self._generation
@@ -374,17 +385,17 @@ class LiveRun:
             future = self._executor.submit(look_deep, state)
         except RuntimeError:  # the executor has been shut down, as the run itself will say
             return
-        future.add_done_callback(lambda done: self._looked_deep(generation, done))
+        future.add_done_callback(lambda done: self._looked_deep(generation, state.step, done))
 
-    def _looked_deep(self, generation: int, future: "Future[Deep]") -> None:
+    def _looked_deep(self, generation: int, step: int, future: "Future[Deep]") -> None:
         with self._lock:
             if generation != self._generation:
                 return
             failed = future.cancelled() or future.exception() is not None
             seen = None if failed else future.result()
             self._looks.took_deep(seen)
-            if seen is not None:
-                self.history.add_deep(seen.step, seen.bound)
+            # What failed once at a step is not asked again there: the curve has a gap.
+            self.history.add_deep(step, seen.bound if seen is not None else math.nan)
 
     def _note_changes(self, work: Work) -> None:
         """Enter into the lineage what a piece of work changed; keep what is still to change."""

@@ -22,6 +22,7 @@ class Looks:
 
     _glance: float = 0.0
     _frame: float = 0.0
+    _frame_before: float = math.inf
     _deep: float = _FIRST_DEEP * _DEEP_SHARE
     _since_frame: float = math.inf  # of training
     _since_deep: float = 0.0
@@ -36,28 +37,29 @@ class Looks:
         """Whether the next slice may end with a whole frame."""
         return self._since_frame * _FRAME_SHARE >= self._frame
 
-    def time_for_deep(self) -> bool:
-        """Whether to ask for a deep bound now; who is told so asks, once."""
-        if self._deep_asked or self._since_deep * _DEEP_SHARE < self._deep:
+    def time_for_deep(self, at_rest: bool = False) -> bool:
+        """Whether to ask for a deep bound now; who is told so asks, once.
+
+        Args:
+            at_rest: The run stands still and lacks it: no training has to wait.
+        """
+        due = at_rest or self._since_deep * _DEEP_SHARE >= self._deep
+        if self._deep_asked or not due:
             return False
         self._deep_asked, self._since_deep = True, 0.0
         return True
 
-    def took(self, done: Done, most: float) -> None:
-        """Note what a slice's looks cost.
-
-        Args:
-            done: The slice.
-            most: A frame counts for no more: the first of a process is slow and says little.
-        """
-        n_taken = len(done.records.step)
-        if n_taken:
+    def took(self, done: Done) -> None:
+        """Note what a slice's looks cost."""
+        if len(done.records.step):
             self._since_frame += done.step_seconds
             self._since_deep += done.step_seconds
         if done.glance_seconds:
             self._glance = done.glance_seconds
         if done.frame is not None:
-            self._frame = min(done.look_seconds, most) if n_taken else 0.0
+            # The first of a process is slow and says nothing about the next: the smaller of two.
+            self._frame = min(self._frame_before, done.look_seconds)
+            self._frame_before = done.look_seconds
             self._since_frame = 0.0
 
     def took_deep(self, seen: Deep | None) -> None:

@@ -45,9 +45,10 @@ class Done:
         glances: In the order of their steps; the last is of ``state``.
         frame: The whole picture of ``state``, if it was asked for.
         probe: The data that pictures are about; comes where it was asked for.
-        step_seconds: All steps together, without the glances between them.
-        glance_seconds: One glance on the way; 0 if there was none.
-        look_seconds: The frame at the end, or the last glance.
+        wall_seconds: All steps and the glances between them by the clock on the wall.
+        step_seconds: All steps together by the processor's clock, which other work does not move.
+        glance_seconds: One glance on the way, by that clock; 0 if there was none.
+        look_seconds: The frame at the end, or the last glance, by that clock.
     """
 
     state: RunState
@@ -55,6 +56,7 @@ class Done:
     glances: tuple[Glance, ...]
     frame: Frame | None
     probe: Probe | None
+    wall_seconds: float
     step_seconds: float
     glance_seconds: float
     look_seconds: float
@@ -67,7 +69,7 @@ class Deep:
     Attributes:
         step: Updates taken.
         bound: Held-out L_512, nats.
-        seconds: What it took.
+        seconds: What it took by the processor's clock.
     """
 
     step: int
@@ -84,12 +86,12 @@ def carry_out(work: Work) -> Done:
         ValueError: If the run cannot begin (wrong data, no such device) or a change is refused.
         OSError: If the data are not to be had.
     """
-    started = time.perf_counter()
+    began, started = time.perf_counter(), time.thread_time()
     state = begin(work.start) if isinstance(work.start, TrainConfig) else work.start
     fixed = probe(state.config.dataset, state.config.data_folder) if work.probe else None
     watcher = _Watcher(work, state.config.with_changes(**work.changes), state.step)
     taken: Slice = advance(state, work.n_steps, work.changes, watch=watcher)
-    stepped = time.perf_counter()
+    ended, stepped = time.perf_counter(), time.thread_time()
     after = taken.state
     # A slice that went wrong ends earlier than the last glance of it.
     glances = [seen for seen in watcher.glances if seen.step < after.step]
@@ -102,17 +104,18 @@ def carry_out(work: Work) -> Done:
         glances=(*glances, last),
         frame=frame,
         probe=fixed,
+        wall_seconds=ended - began,
         step_seconds=stepped - started - watcher.seconds,
         glance_seconds=watcher.seconds / max(1, len(watcher.glances)),
-        look_seconds=time.perf_counter() - stepped,
+        look_seconds=time.thread_time() - stepped,
     )
 
 
 def look_deep(state: RunState) -> Deep:
     """Take the bound that is too dear for a slice; it needs nothing but the state."""
-    started = time.perf_counter()
+    started = time.thread_time()
     bound = deep_bound(state)
-    return Deep(step=state.step, bound=bound, seconds=time.perf_counter() - started)
+    return Deep(step=state.step, bound=bound, seconds=time.thread_time() - started)
 
 
 class _Watcher:
@@ -128,12 +131,11 @@ class _Watcher:
         self._due = time.perf_counter() + work.glance_every
 
     def __call__(self, model: LatentModel, step: int) -> None:
-        now = time.perf_counter()
-        if now < self._due or step == self._last_step:  # the end gets its own look
+        if time.perf_counter() < self._due or step == self._last_step:  # the end gets its own
             return
+        began = time.thread_time()
         seen = glance(model, self._config, step, self._axes)
         self.glances.append(seen)
         self._axes = seen.axes
-        after = time.perf_counter()
-        self.seconds += after - now
-        self._due = after + self._every
+        self.seconds += time.thread_time() - began
+        self._due = time.perf_counter() + self._every

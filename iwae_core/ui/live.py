@@ -24,11 +24,12 @@ def frames(request: Request) -> Response:
     News is what came after ``since=STEP`` (and, of the bound with 512 samples, after
     ``deep=STEP``) in ``generation=G``; an earlier moment is asked for by ``at=STEP``.
 
-    A run's id cannot be guessed and is the only key to it; 404 when the run is gone.
+    A run's id cannot be guessed and is the only key to it. Where there is no such run, the answer
+    is 204, without content: a run that other settings have replaced is no fault of the page's.
     """
     run = watched.find(request.path_params["run_id"])
     if run is None:
-        return Response("this run is gone", status_code=404)
+        return Response(status_code=204)
     asked = {"since": -1, "deep": -1, "generation": 0, "at": -1}
     try:
         for name in asked:

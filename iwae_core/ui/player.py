@@ -1,14 +1,25 @@
-"""The player of a training run: its live picture and the buttons that drive it."""
+"""The player of a training run: its live picture and the buttons that drive it.
 
+Both live in the browser (assets/components/train.js). Pictures come by a route (ui/live.py); what
+is pressed comes back as the component's state, a list of numbered commands. A press shows in the
+browser at once and reaches the run a rerun later.
+"""
+
+import math
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import streamlit as st
 
+from iwae_core.counts import is_count
 from iwae_core.runtime.live import LiveRun
 from iwae_core.ui import static
 
 NAME = "iwae_lab_train"
+KEY = "runs.picture"
+_HEARD = "runs.heard"  # number of the last command obeyed
+_MOST_STEPS = 1000  # at one press
 
 _LOADER = """
 export default async function (component) {
@@ -18,35 +29,6 @@ export default async function (component) {
 """
 
 
-def show(run: LiveRun, *, title: str) -> None:
-    """Draw the run and let a person drive it.
-
-    Args:
-        run: What is shown.
-        title: Name of the trained objective, for the legend.
-    """
-    _transport(run)
-    _picture(run, title=title)
-
-
-def _transport(run: LiveRun) -> None:
-    """Play or pause, step, and reset."""
-    playing = run.status().mode == "playing"
-    row = st.container(horizontal=True, vertical_alignment="center")
-    with row:
-        if playing:
-            st.button("Pause", on_click=run.pause, icon=":material/pause:", type="primary")
-        else:
-            st.button("Play", on_click=run.play, icon=":material/play_arrow:", type="primary")
-        st.button("Step", on_click=run.step, icon=":material/skip_next:", help="One update.")
-        st.button(
-            "Start over",
-            on_click=run.reset,
-            icon=":material/restart_alt:",
-            help="Back to step 0 with the same seed: the same run again.",
-        )
-
-
 @cache
 def _component() -> Any:
     return st.components.v2.component(
@@ -54,6 +36,60 @@ def _component() -> Any:
     )
 
 
-def _picture(run: LiveRun, *, title: str) -> None:
-    """The live picture; its frames come by the route, not by reruns."""
-    _component()(key="runs.picture", data={"run_id": run.run_id, "objective_title": title})
+def show(run: LiveRun, *, title: str) -> None:
+    """Draw the run and let a person drive it.
+
+    Args:
+        run: What is shown.
+        title: Name of the trained objective, for the legend.
+    """
+
+    def take() -> None:
+        sent = (st.session_state.get(KEY) or {}).get("commands")
+        heard = st.session_state.get(_HEARD, 0)
+        st.session_state[_HEARD] = obey_all(run, sent, heard)
+
+    _component()(
+        key=KEY,
+        data={"run_id": run.run_id, "objective_title": title},
+        on_commands_change=take,
+    )
+
+
+def obey_all(run: LiveRun, sent: object, heard: float) -> float:
+    """Obey the commands that are new, in their order.
+
+    Args:
+        run: Who is to obey; commands for another run are passed over.
+        sent: What the browser sent: ``{"run": id, "list": [[number, what, value], ...]}``. The
+            sender may be anyone: what is malformed is passed over.
+        heard: Number of the last command obeyed so far.
+
+    Returns:
+        Number of the last command obeyed now.
+    """
+    if not isinstance(sent, Mapping) or sent.get("run") != run.run_id:
+        return heard
+    listed = sent.get("list")
+    for command in listed if isinstance(listed, list) else ():
+        if not isinstance(command, list) or len(command) != 3:
+            continue
+        number, what, value = command
+        if isinstance(number, int | float) and number > heard:
+            heard = number
+            obey(run, what, value)
+    return heard
+
+
+def obey(run: LiveRun, what: object, value: object = None) -> None:
+    """Do what one button says: play, pause, step, reset, or pace with its steps per second."""
+    if what == "play":
+        run.play()
+    elif what == "pause":
+        run.pause()
+    elif what == "reset":
+        run.reset()
+    elif what == "step" and isinstance(value, int) and is_count(value) and value <= _MOST_STEPS:
+        run.step(value)
+    elif what == "pace":
+        run.pace(value if isinstance(value, int | float) and 0 < value < math.inf else None)

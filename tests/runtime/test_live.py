@@ -296,21 +296,22 @@ def test_looks_take_their_share_of_the_time_and_no_more():
         return Namespace(
             records=Namespace(step=[1]),
             step_seconds=0.25,
+            wall_seconds=0.3,
             glance_seconds=glance,
             frame=frame,
             look_seconds=0.2,
         )
 
-    spent.took(slice_of(0.0005, None), 1.0)
+    spent.took(slice_of(0.0005, None))
     assert spent.glance_every == 1 / 30
-    spent.took(slice_of(0.01, None), 1.0)
+    spent.took(slice_of(0.01, None))
     assert spent.glance_every == 0.25
     assert spent.time_for_frame()
-    spent.took(slice_of(0.01, "a frame"), 1.0)
+    spent.took(slice_of(0.01, "a frame"))
     frames = 0
     for _ in range(400):  # 100 seconds of training
         frames += (now := spent.time_for_frame())
-        spent.took(slice_of(0.01, "a frame" if now else None), 1.0)
+        spent.took(slice_of(0.01, "a frame" if now else None))
     assert frames * 0.2 <= 0.03 * 100
     assert frames >= 10
 
@@ -352,3 +353,23 @@ def test_a_paced_run_takes_as_many_steps_as_it_is_told(pool):
     assert len(pool.waiting) == 1  # the next slice does not wait for a poll
     with pytest.raises(ValueError, match="pace must be positive"):
         run.pace(0)
+
+
+def test_a_paused_run_that_is_watched_is_looked_at_in_full_where_it_stands(pool):
+    run = LiveRun(SMALL, pool)
+    pool.finish()
+    run.play()
+    for _ in range(3):
+        pool.finish()
+    pool.waiting.clear()
+    run.pause()
+    at = run.status().step
+    for _ in range(5):
+        run.poll()
+        while pool.waiting:
+            pool.finish()
+    assert run.status().step == run.history.frame.step == run.history.deep.rows[-1, 0] == at
+    run.poll()
+    assert not pool.waiting  # once is enough
+    undisturbed = advance(begin(SMALL), at).state
+    assert np.array_equal(run.state.parameters, undisturbed.parameters)

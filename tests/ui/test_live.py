@@ -85,7 +85,8 @@ def test_each_message_brings_what_came_since_and_a_reset_brings_all():
     assert "glance_steps" not in arrays
     assert "pictures_step" not in meta
     run.reset()
-    pool.run_one()
+    while pool.waiting:
+        pool.run_one()
     meta, arrays = ask(run, 5, 1)
     assert meta["generation"] == 2
     assert arrays["glance_steps"].tolist() == [0]

@@ -1,0 +1,123 @@
+// What the browser knows of a run. News comes from /live/<run id> in a loop that asks again only when
+// the last answer is taken in, so a slow server or browser slows the picture and never piles up.
+
+import { Film, glancesOf } from "./train_film.js";
+import { Series } from "./train_series.js";
+import { unpack } from "./wire.js";
+
+const PLAYING_MS = 80;
+const IDLE_MS = 350;
+const HIDDEN_MS = 2000;
+const MOST_BOUNDS = 4096;
+
+export class Feed {
+  // heard() is called after each answer, gone() when the server has forgotten the run.
+  constructor({ heard, gone, jumps }) {
+    Object.assign(this, { heard, gone, jumps });
+    this.film = new Film();
+    this.forget();
+  }
+
+  forget() {
+    this.generation = 0;
+    this.since = -1;
+    this.deepSince = -1;
+    this.steps = new Series(); // [step, objective, ESS, K]
+    this.heldOut = []; // [step, L_1, L_K, L_64]
+    this.deep = []; // [step, L_512]
+    this.pictures = null;
+    this.probe = null;
+    this.meta = null;
+    this.film.clear();
+  }
+
+  watch(runId) {
+    this.forget();
+    this.runId = runId;
+    this.loop((this.ticket = {}));
+  }
+
+  stop() {
+    this.ticket = null;
+  }
+
+  hurry() {
+    this.wake?.();
+  }
+
+  address(query) {
+    return new URL(`live/${this.runId}?${new URLSearchParams(query)}`, document.baseURI);
+  }
+
+  async loop(ticket) {
+    while (this.ticket === ticket) {
+      let pause = IDLE_MS;
+      try {
+        const { since, deepSince: deep, generation } = this;
+        const answer = await fetch(this.address({ since, deep, generation }), { cache: "no-store" });
+        if (this.ticket !== ticket) return;
+        if (answer.status === 204) return this.gone();
+        if (answer.status === 200) {
+          this.take(unpack(await answer.arrayBuffer()), performance.now());
+          if (this.meta.mode === "playing") pause = PLAYING_MS;
+          this.heard();
+        }
+      } catch (fault) {
+        if (!(fault instanceof TypeError)) throw fault;
+        pause = HIDDEN_MS; // the server is away: ask again later
+      }
+      if (document.hidden) pause = HIDDEN_MS;
+      await new Promise((resolve) => {
+        this.wake = resolve;
+        setTimeout(resolve, pause);
+      });
+    }
+  }
+
+  take({ meta, arrays }, now) {
+    if (meta.generation !== this.generation) this.forget();
+    this.generation = meta.generation;
+    this.meta = meta;
+    for (const row of rows(arrays.steps)) this.steps.push(row);
+    this.heldOut.push(...rows(arrays.held_out));
+    if (this.heldOut.length > MOST_BOUNDS) this.heldOut = this.heldOut.filter((_, i) => i % 2);
+    this.deep.push(...rows(arrays.deep));
+    if (arrays.labels) {
+      this.probe = {
+        labels: Array.from(arrays.labels.values),
+        originals: arrays.originals.values,
+        classNames: meta.class_names,
+        shape: meta.image_shape,
+      };
+    }
+    this.film.add(glancesOf(arrays), now, this.jumps());
+    this.pictures = picturesOf(meta, arrays) ?? this.pictures;
+    // Only what has arrived counts: a run that is still to begin says "step 0" without a glance.
+    this.since = Math.max(this.since, this.steps.latest, this.film.end);
+    this.deepSince = this.deep.at(-1)?.[0] ?? -1;
+  }
+
+  // An earlier moment; null where the server has nothing of it.
+  async moment(step) {
+    const answer = await fetch(this.address({ at: step }), { cache: "no-store" });
+    if (answer.status !== 200) return null;
+    const { meta, arrays } = unpack(await answer.arrayBuffer());
+    const [glance] = glancesOf(arrays);
+    return glance ? { glance, pictures: picturesOf(meta, arrays) } : null;
+  }
+}
+
+function rows({ shape: [count, columns], values }) {
+  return Array.from({ length: count }, (_, i) => Array.from(values.subarray(i * columns, (i + 1) * columns)));
+}
+
+function picturesOf(meta, arrays) {
+  if (!arrays.samples) return null;
+  const part = (name) => (arrays[name] ? arrays[name].values : null);
+  return {
+    step: meta.pictures_step,
+    reconstructions: part("reconstructions"),
+    samples: part("samples"),
+    manifold: part("manifold"),
+  };
+}
