@@ -9,14 +9,14 @@ ends it. Pieces are pure, so one whose worker was killed is taken again.
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import CancelledError, Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from iwae_core.runtime.attempts import attempt
+
 _LEASE = 20.0  # seconds without a question after which nobody waits
-_TRIES = 3  # for a piece whose worker was killed
 
 
 class Chain(Protocol):
@@ -134,33 +134,29 @@ class Batch(Generic[C]):
         while not self.over and self._waiting and len(self._under_way) < self._abreast:
             self._submit(self._waiting.pop(0))
 
-    def _submit(self, key: Hashable, tries: int = _TRIES) -> None:
+    def _submit(self, key: Hashable) -> None:
         self._under_way.add(key)
-        try:
-            future = self._pool.submit(self._carry_on, self._at[key])
-        except RuntimeError as fault:  # the executor has been shut down
-            self.fault = str(fault)
-            return
-        future.add_done_callback(partial(self._take, key, tries))
+        attempt(
+            self._pool,
+            self._carry_on,
+            self._at[key],
+            partial(self._take, key),
+            partial(self._fail, key),
+        )
 
-    def _take(self, key: Hashable, tries: int, future: "Future[C]") -> None:
+    def _take(self, key: Hashable, item: C) -> None:
         with self._lock:
             self._under_way.discard(key)
             if self.stopped or self._clock() - self._asked > _LEASE:
                 self.stopped = True
                 return
-            try:
-                self._at[key] = future.result()
-            except (BrokenProcessPool, CancelledError):
-                if tries > 1:
-                    self._submit(key, tries - 1)
-                else:
-                    self.fault = "the worker processes were stopped"
-                return
-            except Exception as fault:  # a page that waits must hear of anything
-                self.fault = f"{type(fault).__name__}: {fault}"
-                return
-            if self._at[key].done:
+            self._at[key] = item
+            if item.done:
                 self._fill()
             else:
                 self._submit(key)
+
+    def _fail(self, key: Hashable, cause: str) -> None:
+        with self._lock:
+            self._under_way.discard(key)
+            self.fault = self.fault or cause

@@ -102,12 +102,20 @@ def close_store() -> None:
     kept.stop_shared()
 
 
+def twin_frames(request: Request) -> Response:
+    """Answer ``/twins-live/{run_id}``; imported at the first call for the same reason."""
+    from iwae_core.ui import twins_live
+
+    return twins_live.frames(request)
+
+
 def routes() -> list[Route]:
     """List the addresses that are ours; Streamlit's own come after them."""
     return [
         Route("/lab/health", health),
         Route("/lab/{name}", static.serve),
         Route("/live/{run_id}", frames),
+        Route("/twins-live/{run_id}", twin_frames),
     ]
 
 

@@ -1,0 +1,50 @@
+"""A piece of pure work on an executor, taken again when its worker was killed."""
+
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+MOST = 5  # of one piece; that many deaths are no accident
+
+
+def attempt(
+    pool: Executor,
+    work: Callable[[Any], T],
+    about: object,
+    done: Callable[[T], None],
+    failed: Callable[[str], None],
+    *,
+    tries: int = MOST,
+) -> None:
+    """Submit ``work(about)``; one of the callbacks hears of its end, from any thread.
+
+    Args:
+        pool: Where it runs.
+        work: A pure function that a worker can import.
+        about: Its argument.
+        done: Takes the result.
+        failed: Takes the cause, for people: the work's own error, or that no worker lives.
+        tries: Deaths of its worker that it is taken again after, less one.
+    """
+    try:
+        future = pool.submit(work, about)
+    except RuntimeError as fault:  # the executor has been shut down
+        failed(f"no worker takes the work: {fault}")
+        return
+
+    def finished(future: "Future[T]") -> None:
+        try:
+            result = future.result()
+        except (BrokenExecutor, CancelledError):
+            if tries > 1:
+                attempt(pool, work, about, done, failed, tries=tries - 1)
+            else:
+                failed("the worker processes were stopped")
+        except Exception as fault:  # whoever waits must hear of anything
+            failed(str(fault) or type(fault).__name__)
+        else:
+            done(result)
+
+    future.add_done_callback(finished)

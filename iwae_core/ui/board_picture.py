@@ -1,0 +1,187 @@
+"""The board on its page: what is shipped or worked out, the scene, and what two cells tell."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from iwae_core.evaluation.studies import ruler_board, saved
+from iwae_core.evaluation.studies.ruler_board import BoardReport
+from iwae_core.places import ASSETS
+from iwae_core.runtime import board as work
+from iwae_core.runtime.board import BoardConfig
+from iwae_core.ui import board, canvas, code, filling, predict
+from iwae_core.ui.filling import Job
+from iwae_core.ui.url import Link
+from iwae_core.view.numbers import fixed
+
+_SECONDS = {"round": 3.0, "free": 3.0, "digits": 22.0}  # of one training, on a usual machine
+
+
+@st.cache_resource(show_spinner=False)
+def shipped(name: str) -> BoardReport:
+    """The report of a scene, from ``assets/studies``."""
+    text = (ASSETS / "studies" / f"board_{name}.json").read_text(encoding="utf-8")
+    return saved.from_json(BoardReport, text)
+
+
+def report(asked: BoardConfig) -> tuple[BoardReport, bool]:
+    """The board as far as it is known, and whether it is a shipped one."""
+    for name in board.SCENES:
+        if asked == board.scene_config(name):
+            return shipped(name), True
+    done = filling.results(job(asked))
+    return work.report(asked, done, made_by="worker processes of this server"), False
+
+
+def job(asked: BoardConfig) -> Job:
+    """The trainings behind a board."""
+    n_trainings = len(work.TRAIN_K) * asked.n_seeds
+    per_step = _SECONDS[asked.kind] / board.scene_config(asked.kind).n_steps
+    return Job(
+        page=board.PAGE,
+        key=asked,
+        items=lambda: work.items(asked),
+        carry_on=work.carry_on,
+        label=f"Fill the board: {n_trainings} trainings",
+        seconds=n_trainings * (per_step * asked.n_steps + 1) / 2,
+    )
+
+
+def picture(link: Link) -> BoardReport:
+    """Place the board, and what fills it; returns what it shows."""
+    asked = board.config(link)
+    found, is_shipped = report(asked)
+    if not is_shipped:
+        filling.controls(job(asked))
+    R, C = found.mean.shape
+    one, two = (min(link.value(field), R * C - 1) for field in (board.FIRST, board.SECOND))
+    gap, gap_error = ruler_board.below_truth(found)
+    view = link.value(board.VIEW) if found.knows_truth else "nats"
+    covered = link.value(board.ANSWER) == predict.OPEN
+    shown = np.arange(C) == 0 if covered else np.full(C, True)
+    canvas.show(
+        "rulers",
+        link,
+        board.FIRST,
+        board.SECOND,
+        alt=_alt(found, one, two, covered),
+        meta={
+            "train_k": found.train_k.tolist(),
+            "columns": list(found.rulers),
+            "view": view,
+            "knows_truth": found.knows_truth,
+            "covered": covered,
+        },
+        arrays={
+            "mean": np.where(shown, found.mean, np.nan),
+            "std_error": np.where(shown, found.std_error, np.nan),
+            "gap": np.where(shown, gap, np.nan),
+            "gap_error": np.where(shown, gap_error, np.nan),
+            "apart_error": _apart_errors(found),
+        },
+    )
+    if not covered:
+        _warn(found, divmod(one, C), divmod(two, C))
+    st.caption(_origin(found, asked))
+    return found
+
+
+def _apart_errors(found: BoardReport) -> Any:
+    """Standard error of every cell less every other, shape ``(R C, R C)``, nats."""
+    R, C = found.mean.shape
+    cells = [divmod(at, C) for at in range(R * C)]
+    return np.array(
+        [[ruler_board.difference(found, a, b).std_error for b in cells] for a in cells]
+    )
+
+
+def _warn(found: BoardReport, first: tuple[int, int], second: tuple[int, int]) -> None:
+    apart = ruler_board.difference(found, first, second)
+    if apart.same_ruler or not np.isfinite(apart.value):
+        return
+    rulers = [found.rulers[cell[1]] for cell in (first, second)]
+    if apart.same_model:
+        st.info(
+            f"One model, two rulers (test K {rulers[0]} and {rulers[1]}): this difference says "
+            "how far the rulers are apart, and nothing about training.",
+            icon=":material/straighten:",
+        )
+        return
+    model, ruler = ruler_board.parts(found, first, second)
+    st.warning(
+        f"**Different rulers.** The difference of {_signed(apart.value)} nats mixes the model and "
+        f"the ruler: {_signed(model.value)} is the other model on A's ruler, "
+        f"{_signed(ruler.value)} the other ruler. Compare models along a column only.",
+        icon=":material/straighten:",
+    )
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + fixed(value, 3)
+
+
+def _origin(found: BoardReport, asked: BoardConfig) -> str:
+    seeds = ", ".join(
+        f"{n} for K = {K}" for K, n in zip(found.train_k, found.n_seeds, strict=True)
+    )
+    if len(set(found.n_seeds.tolist())) == 1:
+        seeds = str(found.n_seeds[0])
+    if not found.n_held_out:
+        return "Nothing is worked out yet."
+    truth = (
+        f"True mean log p(x) of the same data: {fixed(found.true_mean, 3)} nats. "
+        if found.knows_truth
+        else "The true log p(x) is unknown; L_5000 is the best bound here, and no more. "
+    )
+    return (
+        f"{truth}Mean over {found.n_held_out} held-out datapoints and {seeds} trained models "
+        f"a row, {asked.n_steps} steps each. By: {found.made_by}."
+    )
+
+
+def _alt(found: BoardReport, one: int, two: int, covered: bool) -> str:
+    C = len(found.rulers)
+    texts = ["only the first ruler is uncovered"] if covered else []
+    for letter, at in (("A", one), ("B", two)):
+        row, column = divmod(at, C)
+        if covered and column:
+            continue
+        texts.append(
+            f"{letter}, trained with K = {found.train_k[row]} and measured by "
+            f"{found.rulers[column]}: {fixed(float(found.mean[row, column]), 3)} nats"
+        )
+    return f"Board of {len(found.train_k)} training K by {C} rulers. " + "; ".join(texts) + "."
+
+
+def why_numbers() -> dict[str, str]:
+    """What the explanation cites: the scene of a q that cannot fit."""
+    found = shipped("round")
+    gap, _ = ruler_board.below_truth(found)
+    return {
+        "elbo_one": fixed(gap[0, 0], 2),
+        "elbo_most": fixed(gap[-1, 0], 2),
+        "exact_one": fixed(gap[0, -1], 3),
+        "exact_most": fixed(gap[-1, -1], 3),
+    }
+
+
+def script_of(link: Link) -> str:
+    """One cell of the board as a script: cell B, at the board's first seed."""
+    asked = board.config(link)
+    columns = asked.columns
+    row, column = divmod(min(link.value(board.SECOND), 4 * len(columns) - 1), len(columns))
+    return script(asked, work.TRAIN_K[row], columns[column])
+
+
+def script(asked: BoardConfig, n_samples: int, ruler: str) -> str:
+    """One training measured by one ruler, as a script."""
+    values: dict[str, Any] = {
+        "TRAIN_K": n_samples,
+        "TEST_K": int(ruler) if ruler.isdigit() else 0,
+        "N_STEPS": asked.n_steps,
+        "SEED": asked.seed,
+    }
+    if asked.on_oracle:
+        return code.fill(code.template("board"), FAMILY=asked.kind, **values)
+    return code.fill(code.template("board_digits"), **values)

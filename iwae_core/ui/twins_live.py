@@ -1,0 +1,146 @@
+"""A pair of runs on its way to the browser: opened, kept in step with the controls, sent."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from starlette.requests import Request
+from starlette.responses import Response
+
+from iwae_core.bounds.objectives import OBJECTIVES
+from iwae_core.runtime import queue
+from iwae_core.runtime.held import Held
+from iwae_core.runtime.twins import TwinRun, shape
+from iwae_core.runtime.watched import KEEP_SECONDS, MOST_RUNS
+from iwae_core.runtime.wire import pack
+from iwae_core.training import TrainConfig
+from iwae_core.ui import filling, static
+
+NAME = "iwae_lab_twins"
+PAIRS: Held[TwinRun] = Held("pairs of runs", most=MOST_RUNS // 2, keep_seconds=KEEP_SECONDS)
+_HELD = "twins.held"
+
+_LOADER = """
+export default async function (component) {
+  const module = await import(new URL("%s", document.baseURI).href);
+  return module.default(component);
+}
+"""
+
+
+def watch(first: TrainConfig, second: TrainConfig) -> TwinRun | None:
+    """The session's pair, brought to these settings.
+
+    Live fields change the pair while it goes on; any other field begins another pair.
+
+    Returns:
+        The pair, or None after saying on the page why there can be none.
+    """
+    held = st.session_state.get(_HELD)
+    pair = PAIRS.find(held) if held else None
+    if pair is not None and shape(pair.configs[0]) == shape(first):
+        if pair.configs != (first, second):
+            pair.change(first, second)
+        return pair
+    if held:
+        PAIRS.close(held)
+    try:
+        pair = PAIRS.add(TwinRun(first, second, queue.shared().lane(filling.owner())))
+    except ValueError as fault:
+        st.error(str(fault), icon=":material/block:")
+        return None
+    st.session_state[_HELD] = pair.run_id
+    return pair
+
+
+def transport(pair: TwinRun) -> None:
+    """Play or pause, step, and reset, of both."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if pair.status().mode == "playing":
+            st.button("Pause", on_click=pair.pause, icon=":material/pause:", type="primary")
+        else:
+            st.button("Play", on_click=pair.play, icon=":material/play_arrow:", type="primary")
+        st.button(
+            "Step", on_click=pair.step, icon=":material/skip_next:", help="One update of both."
+        )
+        st.button(
+            "Start over",
+            on_click=pair.reset,
+            icon=":material/restart_alt:",
+            help="Back to step 0 with the same seed: the same pair again.",
+        )
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        NAME, js=_LOADER % static.url("twins.js"), isolate_styles=False
+    )
+
+
+def picture(pair: TwinRun) -> None:
+    """The live picture; its frames come by the route, not by reruns."""
+    titles = [title(config) for config in pair.configs]
+    _component()(key="twins.picture", data={"run_id": pair.run_id, "titles": titles})
+
+
+def title(config: TrainConfig) -> str:
+    """A setting in a few words.
+
+    >>> title(TrainConfig(n_samples=50))
+    'IWAE bound, K = 50'
+    """
+    beta = "" if config.beta == 1 else f", beta = {config.beta:g}"
+    return f"{OBJECTIVES[config.objective].title}, K = {config.n_samples}{beta}"
+
+
+def frames(request: Request) -> Response:
+    """Answer ``GET /twins-live/{run_id}?since=STEP&generation=G`` with what came after that step.
+
+    A pair's id cannot be guessed and is the only key to it; 404 when the pair is gone.
+    """
+    pair = PAIRS.find(request.path_params["run_id"])
+    if pair is None:
+        return Response("this pair is gone", status_code=404)
+    try:
+        since = int(request.query_params.get("since", "-1"))
+        generation = int(request.query_params.get("generation", "0"))
+    except ValueError:
+        return Response("since and generation must be whole numbers", status_code=400)
+    return Response(
+        message(pair, since, generation),
+        media_type="application/octet-stream",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def message(pair: TwinRun, since: int, generation: int) -> bytes:
+    """What a browser that has seen step ``since`` of a generation does not know yet."""
+    status, seen = pair.look()
+    if status.generation != generation:
+        since = -1
+    meta: dict[str, Any] = {
+        "mode": status.mode,
+        "step": status.step,
+        "steps_per_second": round(status.steps_per_second, 1),
+        "n_samples": list(status.n_samples),
+        "cause": status.cause,
+        "generation": status.generation,
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "held_out": seen.held_out[seen.held_out[:, 0] > since],
+        "trained_a": seen.trained[0][seen.trained[0][:, 0] > since],
+        "trained_b": seen.trained[1][seen.trained[1][:, 0] > since],
+    }
+    if seen.probe is not None and since < 0:
+        meta["class_names"] = list(seen.probe.class_names)
+        arrays["labels"] = seen.probe.labels
+    if seen.looks and seen.looks[0].step > since:
+        meta["look_step"] = seen.looks[0].step
+        for name, one in zip("ab", seen.looks, strict=True):
+            meta[f"axes_{name}"] = list(one.axes)
+            meta[f"active_{name}"] = [one.n_active, one.n_latents]
+            arrays[f"latents_{name}"] = one.latents
+    return pack(meta, {name: values.astype(np.float32) for name, values in arrays.items()})

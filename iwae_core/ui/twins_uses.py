@@ -1,0 +1,189 @@
+"""The five uses of both settings on the page *Twins*, shipped or worked out, with verdicts."""
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from iwae_core import datasets
+from iwae_core.evaluation.studies import compared, saved
+from iwae_core.evaluation.studies.compared import CASES, MEASURES, ComparedReport, Measure, Verdict
+from iwae_core.places import ASSETS
+from iwae_core.runtime import twin_trials
+from iwae_core.runtime.twin_trials import TrialsConfig
+from iwae_core.training import trials
+from iwae_core.ui import filling, twins
+from iwae_core.ui.filling import Job
+from iwae_core.ui.url import Link
+from iwae_core.view.numbers import fixed
+
+SHIPPED = ("vae_iwae", "estimator", "beta", "alike")  # scenes whose trials were run for the page
+MADE_BY = "worker processes of this server"
+_MOST_HELD_OUT = 2000  # datapoints: L_5000 of more would keep a worker for minutes
+
+
+@st.cache_resource(show_spinner=False)
+def shipped(name: str) -> ComparedReport:
+    """The report of a scene, from ``assets/studies``."""
+    text = (ASSETS / "studies" / f"twins_{name}.json").read_text(encoding="utf-8")
+    return saved.from_json(ComparedReport, text)
+
+
+def report(asked: TrialsConfig) -> tuple[ComparedReport | None, bool]:
+    """The comparison as far as it is known, and whether it is a shipped one."""
+    for name in SHIPPED:
+        if asked == twins.scene_trials(name):
+            return shipped(name), True
+    done = filling.results(job(asked))
+    return twin_trials.report(asked, done, made_by=MADE_BY), False
+
+
+def job(asked: TrialsConfig) -> Job:
+    """The trials behind a comparison."""
+    each = [
+        0.0012 * asked.n_steps * (1 + 0.25 * side.n_samples) + 8
+        for side in (asked.first, asked.second)
+    ]
+    return Job(
+        page=twins.PAGE,
+        key=asked,
+        items=lambda: twin_trials.items(asked),
+        carry_on=trials.carry_on,
+        label=f"Train and measure both, {asked.n_seeds} seeds each",
+        seconds=sum(each) * asked.n_seeds / 2,
+    )
+
+
+def table(link: Link) -> None:
+    """Place the measured rows with their verdicts, and what works them out."""
+    asked = twins.trials(link)
+    n_held_out = _held_out(asked.first.dataset)
+    if n_held_out is None or n_held_out > _MOST_HELD_OUT:
+        st.info(
+            "The five uses are measured on the small sets, the digits first of all: 5,000 samples "
+            f"for each of more than {_MOST_HELD_OUT} held-out datapoints take too long here. "
+            "`iwae-lab evaluate` does it on your machine.",
+            icon=":material/hourglass_disabled:",
+        )
+        return
+    found, is_shipped = report(asked)
+    if not is_shipped:
+        filling.controls(job(asked))
+    if found is not None:
+        st.html(markup(found))
+        st.caption(_origin(found, asked))
+
+
+def markup(found: ComparedReport) -> str:
+    """The rows as HTML: A, B, their difference, and a verdict for each measure."""
+    parts = []
+    for case, title in CASES.items():
+        names = [name for name in found.names if MEASURES[name].case == case]
+        if names:
+            rows = "".join(_row(found, name) for name in names)
+            parts.append(f"<h4>{escape(title)}</h4><dl>{rows}</dl>")
+    head = "<header><span></span><b>◆ A</b><b>■ B</b><b>B less A</b></header>"
+    return f'<div class="lab-uses">{head}{"".join(parts)}</div>'
+
+
+def _row(found: ComparedReport, name: str) -> str:
+    measure = MEASURES[name]
+    a, b = found.column(name) * _factor(measure)
+    verdict = compared.verdict(found, name)
+    cells = [_cell(values, measure) for values in (a, b)]
+    factor = _factor(measure)
+    apart = _numbers(
+        verdict.mean * factor, verdict.low * factor, verdict.high * factor, measure, signed=True
+    )
+    unit = f" <small>{escape(measure.unit)}</small>" if measure.unit else ""
+    kind = "seen" if verdict.seen else "unseen"
+    return (
+        f'<div data-name="{name}" class="{kind}"><dt>{_subscript(measure.title)}{unit}</dt>'
+        f"<dd>{cells[0]}</dd><dd>{cells[1]}</dd><dd>{apart}</dd>"
+        f'<dd class="verdict">{escape(sentence(measure, verdict, len(found.seeds)))}</dd></div>'
+    )
+
+
+def sentence(measure: Measure, verdict: Verdict, n_seeds: int) -> str:
+    """What the seeds say of one measure, in words."""
+    if not verdict.decidable:
+        return f"too few seeds to tell ({n_seeds}; at least {compared.LEAST_SEEDS})"
+    if not verdict.seen:
+        return "no difference seen"
+    more = verdict.mean > 0
+    judged = {0: "", 1: ", better" if more else ", worse", -1: ", worse" if more else ", better"}
+    return f"B is {'higher' if more else 'lower'}{judged[measure.better]}, at every seed"
+
+
+def _cell(values: Any, measure: Measure) -> str:
+    return _numbers(values.mean(), values.min(), values.max(), measure)
+
+
+def _numbers(
+    mean: float, low: float, high: float, measure: Measure, *, signed: bool = False
+) -> str:
+    def shown(value: float) -> str:
+        text = fixed(float(value), measure.decimals)
+        return f"+{text}" if signed and float(f"{value:.{measure.decimals}f}") > 0 else text
+
+    return f"{shown(mean)}<small>{shown(low)} to {shown(high)}</small>"
+
+
+def _factor(measure: Measure) -> float:
+    return 100.0 if measure.unit == "%" else 1.0
+
+
+def _subscript(title: str) -> str:
+    """Write L_5000 with its index below.
+
+    >>> _subscript("L_5000 & more")
+    'L<sub>5000</sub> &amp; more'
+    """
+    head, mark, tail = escape(title).partition("L_")
+    if not mark:
+        return head
+    digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
+    return f"{head}L<sub>{digits}</sub>{tail[len(digits) :]}"
+
+
+def _origin(found: ComparedReport, asked: TrialsConfig) -> str:
+    seeds = ", ".join(map(str, found.seeds))
+    error = found.data_error[:, :, found.names.index("L_5000")].mean()
+    return (
+        f"Mean, and smallest to largest, over training seeds {seeds}; {asked.n_steps} steps each. "
+        f"All {found.n_held_out} held-out datapoints, bits drawn once; active units are counted "
+        "on them (variance of the posterior mean above 0.01). Which datapoints are held out is "
+        f"another chance: {fixed(float(error))} nats standard error on each L_5000, the same data "
+        f"for both. Annealing on {found.n_annealed} datapoints. By: {found.made_by}."
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _held_out(name: str) -> int | None:
+    try:
+        return len(datasets.load(name).test)
+    except (ValueError, OSError):
+        return None
+
+
+def why_numbers() -> dict[str, str]:
+    """What the explanation cites: the pair VAE against IWAE."""
+    found = shipped("vae_iwae")
+    apart = {name: compared.verdict(found, name) for name in ("L_1", "L_64", "L_5000")}
+    return {
+        "n_seeds": str(len(found.seeds)),
+        "one": fixed(-apart["L_1"].mean),
+        "many": fixed(apart["L_64"].mean),
+        "most": fixed(apart["L_5000"].mean),
+    }
+
+
+def script_of(link: Link) -> str:
+    """The measured rows of both settings at the first seed, as a script."""
+    asked = twins.trials(link)
+    return twins.fill("twins_uses", asked.first, asked.second, N_STEPS=asked.n_steps)
+
+
+def pair_script_of(link: Link) -> str:
+    """The live pair as a script."""
+    return twins.fill("twins", *twins.configs(link))

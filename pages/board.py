@@ -1,0 +1,43 @@
+"""Lesson: train with one K, measure with another, and compare by one ruler only."""
+
+import streamlit as st
+
+from iwae_core.ui import board, board_picture, code, controls, lesson, predict, scenes
+from iwae_core.ui.url import Link
+
+text = lesson.load(board.PAGE)
+
+
+@st.fragment
+def explore() -> None:
+    """Everything that a control moves; the prose around it stays."""
+    link = Link(board.PAGE, *board.FIELDS)
+    left, middle, right = st.columns(3)
+    with left:
+        scene = scenes.choose(link, board.SETTINGS, board.SCENES)
+    with middle:
+        controls.choice(link, board.KIND, "Data and q", names=board.KINDS)
+    with right:
+        controls.choice(link, board.VIEW, "Cells show", names=board.VIEWS)
+    if scene:
+        st.caption(scene.why)
+    with st.expander("More"):
+        left, right = st.columns(2)
+        with left:
+            board.steps_control(link)
+        with right:
+            controls.slider(link, board.N_SEEDS, "Trainings behind each row", unit="seeds")
+        controls.seed(link, board.SEED)
+    board_picture.picture(link)
+    with st.container(border=True):
+        if answer := predict.ask(link, board.ANSWER, text.parts["question"], board.ANSWERS):
+            text.show(f"answer_{answer}")
+            text.show("why", **board_picture.why_numbers())
+    code.show(lambda: board_picture.script_of(link), board.PAGE)
+    with st.expander("What to notice"):
+        text.show("notice")
+
+
+st.title(text.title)
+text.show("intro")
+explore()

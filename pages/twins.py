@@ -1,0 +1,58 @@
+"""Lesson: two settings in lock step, and what each is good for."""
+
+import streamlit as st
+
+from iwae_core.ui import (
+    code,
+    controls,
+    lesson,
+    predict,
+    runs,
+    scenes,
+    twins,
+    twins_live,
+    twins_uses,
+)
+from iwae_core.ui.url import Link
+
+text = lesson.load(twins.PAGE)
+
+
+@st.fragment
+def explore() -> None:
+    """Everything that a control moves; the prose around it stays."""
+    link = Link(twins.PAGE, *twins.FIELDS)
+    left, middle, right = st.columns(3)
+    with left:
+        scene = scenes.choose(link, twins.SETTINGS, twins.SCENES, label="Pair")
+    with middle:
+        controls.choice(link, twins.DATASET, "Data", names=twins.dataset_names())
+    with right:
+        controls.log_slider(link, twins.N_SAMPLES_B, "K of B", unit="samples per datapoint")
+    if scene:
+        st.caption(scene.why)
+    with st.expander("More"):
+        twins.more_controls(link, runs.METHOD_NAMES)
+    with st.container(border=True):
+        one = predict.ask(link, twins.ANSWER_ONE, text.parts["question_one"], twins.ANSWERS)
+        many = predict.ask(link, twins.ANSWER_MANY, text.parts["question_many"], twins.ANSWERS)
+        if one and many:
+            text.show(f"answer_one_{one}")
+            text.show(f"answer_many_{many}")
+            text.show("why", **twins_uses.why_numbers())
+    pair = twins_live.watch(*twins.configs(link))
+    if pair is not None:
+        twins_live.transport(pair)
+        twins_live.picture(pair)
+    code.show(lambda: twins_uses.pair_script_of(link), twins.PAGE)
+    st.subheader("Five uses, measured", anchor="uses")
+    text.show("uses")
+    twins_uses.table(link)
+    code.show(lambda: twins_uses.script_of(link), "twins_uses")
+    with st.expander("What to notice"):
+        text.show("notice")
+
+
+st.title(text.title)
+text.show("intro")
+explore()
