@@ -14,13 +14,11 @@ def explore() -> None:
     link = Link(board.PAGE, *board.FIELDS)
     left, middle, right = st.columns(3)
     with left:
-        scene = scenes.choose(link, board.SETTINGS, board.SCENES)
+        scenes.choose(link, board.SETTINGS, board.SCENES, tells=board.predicted(link))
     with middle:
-        controls.choice(link, board.KIND, "Data and q", names=board.KINDS)
+        controls.choice(link, board.KIND, "Data", names=board.KINDS, help=text.parts["data"])
     with right:
         controls.choice(link, board.VIEW, "Cells show", names=board.VIEWS)
-    if scene:
-        st.caption(scene.why)
     with st.expander("More"):
         left, right = st.columns(2)
         with left:

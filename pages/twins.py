@@ -24,13 +24,11 @@ def explore() -> None:
     link = Link(twins.PAGE, *twins.FIELDS)
     left, middle, right = st.columns(3)
     with left:
-        scene = scenes.choose(link, twins.SETTINGS, twins.SCENES, label="Pair")
+        scenes.choose(link, twins.SETTINGS, twins.SCENES, tells=twins.predicted(link))
     with middle:
         controls.choice(link, twins.DATASET, "Data", names=twins.dataset_names())
     with right:
         controls.log_slider(link, twins.N_SAMPLES_B, "K of B", unit="samples per datapoint")
-    if scene:
-        st.caption(scene.why)
     with st.expander("More"):
         twins.more_controls(link, runs.METHOD_NAMES)
     with st.container(border=True):

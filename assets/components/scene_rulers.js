@@ -96,7 +96,7 @@ function frame(pen, { x, y }, wide, color, dashed) {
   pen.strokeStyle = color;
   pen.lineWidth = 3;
   pen.setLineDash(dashed ? [6, 4] : []);
-  const inset = dashed ? 2 : 4;
+  const inset = wide < 60 || dashed ? 1.5 : 3.5;
   const [w, h] = [wide - 2 * inset, CELL - 2 * inset];
   for (const [x0, y0, x1, y1] of [[0, 0, w, 0], [w, 0, w, h], [w, h, 0, h], [0, h, 0, 0]]) {
     segment(pen, x + inset + x0, y + inset + y0, x + inset + x1, y + inset + y1);
@@ -107,7 +107,8 @@ function frame(pen, { x, y }, wide, color, dashed) {
 const rowOf = (at, { C, train_k: K }) => K[Math.floor(at / C)];
 const columnOf = (at, { C, columns }) => columns[at % C];
 const isNumber = (name) => /^\d+$/.test(name);
-const ruler = (at, model) => (isNumber(columnOf(at, model)) ? `L_${columnOf(at, model)}` : "exact log p(x)");
+const below = (digits) => digits.replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
+const ruler = (at, model) => (isNumber(columnOf(at, model)) ? `L${below(columnOf(at, model))}` : "exact log p(x)");
 const cell = (at, model) => `trained with K = ${rowOf(at, model)}, ${ruler(at, model)}`;
 
 function handles({ numbers, view, model }) {
@@ -150,9 +151,12 @@ function cards({ numbers, model }) {
   const { a, b, apart, sameModel, sameRuler } = numbers;
   const shown = (at) => (Number.isFinite(model.mean[at]) ? fixed(model.mean[at], 3) : "…");
   const kind = sameModel && sameRuler ? "one cell" : sameRuler ? "one ruler: the models differ" : sameModel ? "one model: the rulers differ" : "two models, two rulers";
+  const far = (at) => (model.knows_truth && Number.isFinite(model.gap[at]) ? `, ${fixed(model.gap[at], 3)} below the truth` : "");
+  const truth = { label: "Truth (nats)", value: fixed(model.true_mean ?? NaN, 3), note: "log p(x) of the same data" };
   const found = [
-    { label: "Cell A", value: shown(a), note: cell(a, model) },
-    { label: "Cell B", value: shown(b), note: cell(b, model) },
+    ...(model.knows_truth ? [truth] : []),
+    { label: "Cell A (nats)", value: shown(a), note: cell(a, model) + far(a) },
+    { label: "Cell B (nats)", value: shown(b), note: cell(b, model) + far(b) },
     { label: "B less A", value: signed(apart), note: kind },
   ];
   if (sameModel || sameRuler) return found;

@@ -161,8 +161,8 @@ class View {
 
   // The first looks lie far below all others; later they would flatten what is to be seen.
   shown() {
-    const { rows } = this;
-    return rows.length > 8 ? rows.slice(Math.max(2, Math.floor(rows.length / 12))) : rows;
+    const late = this.rows.filter((row) => row[STEP] >= 0.12 * this.rows.at(-1)[STEP]);
+    return late.length > 2 ? late : this.rows;
   }
 
   scale(sheet, columns, yLabel, more = []) {

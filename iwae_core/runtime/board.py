@@ -1,8 +1,7 @@
 """The board *Train K by test K* as work: which trainings it takes, and what their results give."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,15 +10,15 @@ from iwae_core.evaluation.studies import ruler_board, rulers
 from iwae_core.evaluation.studies.ruler_board import BoardReport
 from iwae_core.evaluation.studies.rulers import RowReport, RulersConfig
 from iwae_core.names import check_known
-from iwae_core.runtime.batch import Once, once
 from iwae_core.training import TrainConfig, trials
 from iwae_core.training.trials import Trial
 
-KINDS: Mapping[str, str] = {**rulers.FAMILIES, "digits": "Digits: networks, truth unknown"}
+KINDS: Mapping[str, str] = {**rulers.FAMILIES, "digits": "Digits"}
 TRAIN_K = rulers.TRAIN_K
 _RATE, _LATENT_DIM = 0.002, 16  # on the digits; as in benchmarks/claims_evidence.py
 
-Item = Once | Trial
+Part = tuple[int, int]  # K and seed of one training
+Row = RowReport | Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +69,10 @@ class BoardConfig:
         )
 
 
-def items(config: BoardConfig) -> dict[Hashable, Item]:
-    """The trainings, by K and seed: seed after seed, so that no row stays empty for long."""
+def parts(config: BoardConfig) -> tuple[Part, ...]:
+    """The trainings, as K and seed: seed after seed, so that no row stays empty for long."""
     seeds = range(config.seed, config.seed + config.n_seeds)
-    return {(K, seed): _item(config, K, seed) for seed in seeds for K in TRAIN_K}
+    return tuple((K, seed) for seed in seeds for K in TRAIN_K)
 
 
 def train_config(n_samples: int, seed: int) -> TrainConfig:
@@ -87,15 +86,27 @@ def train_config(n_samples: int, seed: int) -> TrainConfig:
     )
 
 
-def carry_on(item: Item) -> Item:
-    """Do the next piece of a training; what a worker process is asked for."""
-    return once(item) if isinstance(item, Once) else trials.carry_on(item)
+def work(config: BoardConfig, part: Part) -> Row:
+    """One training: on the oracle the whole of it, on the digits its first piece."""
+    n_samples, seed = part
+    if not config.on_oracle:
+        trained = train_config(n_samples, seed)
+        return trials.carry_on(Trial(config=trained, n_steps=config.n_steps, measures="bounds"))
+    return rulers.run(
+        RulersConfig(family=config.kind, n_samples=n_samples, n_steps=config.n_steps, seed=seed)
+    )
 
 
-def report(config: BoardConfig, finished: Mapping[Hashable, Item], *, made_by: str) -> BoardReport:
+def carry_out(config: BoardConfig, part: Part) -> Row:
+    """All of one training."""
+    row = work(config, part)
+    return trials.carry_out(row) if isinstance(row, Trial) else row
+
+
+def report(config: BoardConfig, rows: Sequence[Row], *, made_by: str) -> BoardReport:
     """The board as far as its trainings are done."""
     return ruler_board.combine(
-        [_row(item) for item in finished.values()],
+        [_row(row) for row in rows],
         TRAIN_K,
         config.columns,
         rulers.true_log_marginal() if config.on_oracle else None,
@@ -103,26 +114,12 @@ def report(config: BoardConfig, finished: Mapping[Hashable, Item], *, made_by: s
     )
 
 
-def _item(config: BoardConfig, n_samples: int, seed: int) -> Item:
-    if not config.on_oracle:
-        trained = train_config(n_samples, seed)
-        return Trial(config=trained, n_steps=config.n_steps, measures="bounds")
-    return Once(
-        work=rulers.run,
-        about=RulersConfig(
-            family=config.kind, n_samples=n_samples, n_steps=config.n_steps, seed=seed
-        ),
-    )
-
-
-def _row(item: Item) -> RowReport:
-    if isinstance(item, Once):
-        row: Any = item.result
-        assert isinstance(row, RowReport)
+def _row(row: Row) -> RowReport:
+    if isinstance(row, RowReport):
         return row
-    assert item.found is not None
+    assert row.found is not None
     return RowReport(
-        n_samples=item.config.n_samples,
-        seed=item.config.seed,
-        values=np.stack([item.found[f"L_{K}"] for K in trials.BOARD_K]),
+        n_samples=row.config.n_samples,
+        seed=row.config.seed,
+        values=np.stack([row.found[f"L_{K}"] for K in trials.BOARD_K]),
     )

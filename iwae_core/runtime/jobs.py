@@ -2,7 +2,8 @@
 
 A step is one call in a worker process, and the next one is submitted when it ends. So a study
 takes one worker at a time, its progress is known, and it stops between two steps as soon as nobody
-waits for it. A step that a killed worker loses is taken again once.
+waits for it. A step that a killed worker loses is taken again once. A part that takes long may be
+a chain: a value that says how far it has come, which further steps move on until it is done.
 """
 
 import threading
@@ -13,7 +14,7 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from iwae_core.runtime import executor
 
@@ -23,6 +24,18 @@ _TRIES = 2  # for one step, where workers are killed
 _lock = threading.RLock()
 _jobs: "OrderedDict[Hashable, Job]" = OrderedDict()
 _took: dict[str, float] = {}  # s of a step of that kind, as last measured
+
+
+class Chain(Protocol):
+    """Work that is a value: how far it has come, and whether it is over."""
+
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +48,8 @@ class Study:
             ``parts`` it is ``work(*args, part)`` for each of them.
         args: Hashable.
         parts: One step each.
+        onward: If given, every part's result is a :class:`Chain`, and this moves it on by a step,
+            again and again until it is done; only then does the next part begin.
         gather: With parts, ``gather(*args, results of the parts)`` is the result: a last step.
             Without it the list of the parts' results is.
         label: What is being worked out, for the reader.
@@ -45,6 +60,7 @@ class Study:
     work: Callable[..., Any]
     args: tuple[Hashable, ...]
     parts: tuple[Hashable, ...] = ()
+    onward: Callable[[Any], Any] | None = None
     gather: Callable[..., Any] | None = None
     label: str
     seconds: float
@@ -56,7 +72,7 @@ class Study:
 
     @property
     def n_steps(self) -> int:
-        """Calls of a worker."""
+        """Calls of a worker; a chain counts as one."""
         return len(self.parts) + (self.gather is not None) if self.parts else 1
 
 
@@ -69,6 +85,7 @@ class Job:
         self.so_far: list[Any] = []  # results of the steps that have ended
         self.whole: Future[Any] = Future()  # the result
         self.waiting = 0  # sessions
+        self._chain: Chain | None = None  # of the part that is on its way
         self._tries = 0
         self._step: Future[Any] | None = None
         self._step_began = self.began
@@ -77,6 +94,8 @@ class Job:
     def share(self) -> float:
         """Share done in [0, 1]; within a step by the clock, and never quite to its end."""
         n = self.study.n_steps
+        if self._chain is not None:
+            return (len(self.so_far) + self._chain.share) / n
         usual = _took.get(self.study.kind, self.study.seconds / n)
         within = min(0.95, (time.monotonic() - self._step_began) / max(usual, 1e-3))
         return (len(self.so_far) + (within if self.is_running else 0.0)) / n
@@ -98,7 +117,10 @@ class Job:
             if self.waiting <= 0:
                 self._drop()
                 return
-        if done < len(study.parts):
+        call: Callable[[], Any]
+        if self._chain is not None and study.onward is not None:
+            call = partial(study.onward, self._chain)
+        elif done < len(study.parts):
             call = partial(study.work, *study.args, study.parts[done])
         elif study.parts and study.gather:
             call = partial(study.gather, *study.args, list(self.so_far))
@@ -134,6 +156,11 @@ class Job:
             self._fail(fault)
         else:
             self._tries = 0
+            if self.study.onward is not None and not found.done:
+                self._chain = found
+                self.go_on()
+                return
+            self._chain = None
             self.so_far.append(found)
             _took[self.study.kind] = time.monotonic() - self._step_began
             self.go_on()

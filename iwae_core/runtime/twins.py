@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from iwae_core.runtime.attempts import attempt
 from iwae_core.runtime.history import Curve
 from iwae_core.training import LIVE_FIELDS, Records, RunState, TrainConfig, advance, begin
-from iwae_core.training.frame import Probe
+from iwae_core.training.glance import Probe
 from iwae_core.training.twin_look import TwinLook, data_of, look
 
 Mode = Literal["playing", "paused", "stopped"]

@@ -16,7 +16,7 @@ from iwae_core.bounds.objectives import elbo, iwae
 from iwae_core.denormals import flushed
 from iwae_core.evaluation.collapse import ACTIVE_VARIANCE
 from iwae_core.rng import stream
-from iwae_core.training.frame import Probe, probe
+from iwae_core.training.glance import Probe, probe
 from iwae_core.training.state import RunState, model_of
 
 N_HELD_OUT = 100  # datapoints of the bounds

@@ -56,6 +56,11 @@ def steps_control(link: Link) -> None:
     link.accept(N_STEPS, value)
 
 
+def predicted(link: Link) -> bool:
+    """Whether the reader has said which model is the best."""
+    return link.value(ANSWER) != predict.OPEN
+
+
 def config(link: Link) -> BoardConfig:
     """The board that the controls describe."""
     return BoardConfig(

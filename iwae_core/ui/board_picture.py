@@ -5,60 +5,62 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from iwae_core.evaluation.studies import ruler_board, saved
+from iwae_core.evaluation.studies import ruler_board
 from iwae_core.evaluation.studies.ruler_board import BoardReport
-from iwae_core.places import ASSETS
 from iwae_core.runtime import board as work
 from iwae_core.runtime.board import BoardConfig
-from iwae_core.ui import board, canvas, code, filling, predict
-from iwae_core.ui.filling import Job
+from iwae_core.training import trials
+from iwae_core.ui import board, canvas, code, jobs
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import fixed
 
 _SECONDS = {"round": 3.0, "free": 3.0, "digits": 22.0}  # of one training, on a usual machine
 
 
-@st.cache_resource(show_spinner=False)
+def report(asked: BoardConfig) -> BoardReport:
+    """The board as far as it is known; places what works out one that is not shipped."""
+    if known := jobs.of_scene(BoardReport, board.PAGE, board.SCENES, asked):
+        return known
+    wanted = study(asked)
+    n_trainings = len(wanted.parts)
+    rows = jobs.result(
+        wanted,
+        ask=f"Fill the board: {n_trainings} trainings",
+        help=f"About {wanted.seconds:.0f} s in a worker process; rows appear as they come.",
+    )
+    done = jobs.so_far(wanted) if rows is None else rows
+    return work.report(asked, done, made_by="worker processes of this server")
+
+
 def shipped(name: str) -> BoardReport:
     """The report of a scene, from ``assets/studies``."""
-    text = (ASSETS / "studies" / f"board_{name}.json").read_text(encoding="utf-8")
-    return saved.from_json(BoardReport, text)
+    return jobs.shipped(BoardReport, f"board_{name}")
 
 
-def report(asked: BoardConfig) -> tuple[BoardReport, bool]:
-    """The board as far as it is known, and whether it is a shipped one."""
-    for name in board.SCENES:
-        if asked == board.scene_config(name):
-            return shipped(name), True
-    done = filling.results(job(asked))
-    return work.report(asked, done, made_by="worker processes of this server"), False
-
-
-def job(asked: BoardConfig) -> Job:
+def study(asked: BoardConfig) -> jobs.Study:
     """The trainings behind a board."""
-    n_trainings = len(work.TRAIN_K) * asked.n_seeds
+    parts = work.parts(asked)
     per_step = _SECONDS[asked.kind] / board.scene_config(asked.kind).n_steps
-    return Job(
-        page=board.PAGE,
-        key=asked,
-        items=lambda: work.items(asked),
-        carry_on=work.carry_on,
-        label=f"Fill the board: {n_trainings} trainings",
-        seconds=n_trainings * (per_step * asked.n_steps + 1) / 2,
+    return jobs.Study(
+        kind="ruler_board",
+        work=work.work,
+        args=(asked,),
+        parts=parts,
+        onward=None if asked.on_oracle else trials.carry_on,
+        label=f"{len(parts)} trainings",
+        seconds=len(parts) * (per_step * asked.n_steps + 1),
     )
 
 
 def picture(link: Link) -> BoardReport:
     """Place the board, and what fills it; returns what it shows."""
     asked = board.config(link)
-    found, is_shipped = report(asked)
-    if not is_shipped:
-        filling.controls(job(asked))
+    found = report(asked)
     R, C = found.mean.shape
     one, two = (min(link.value(field), R * C - 1) for field in (board.FIRST, board.SECOND))
     gap, gap_error = ruler_board.below_truth(found)
     view = link.value(board.VIEW) if found.knows_truth else "nats"
-    covered = link.value(board.ANSWER) == predict.OPEN
+    covered = not board.predicted(link)
     shown = np.arange(C) == 0 if covered else np.full(C, True)
     canvas.show(
         "rulers",
@@ -72,6 +74,7 @@ def picture(link: Link) -> BoardReport:
             "view": view,
             "knows_truth": found.knows_truth,
             "covered": covered,
+            "true_mean": found.true_mean if found.knows_truth else None,
         },
         arrays={
             "mean": np.where(shown, found.mean, np.nan),

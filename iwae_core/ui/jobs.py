@@ -20,7 +20,7 @@ from iwae_core.runtime import jobs
 from iwae_core.runtime.jobs import Job, Study
 from iwae_core.ui.scenes import Scene
 
-__all__ = ["Study", "of_scene", "ready", "renew", "result", "shipped"]
+__all__ = ["Study", "of_scene", "ready", "renew", "result", "shipped", "so_far"]
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ def result(
         return None
     job = job or _join(study)
     if not job.whole.done() and not _arrives(job, patience):
-        _watch(study)
+        _watch(study, len(job.so_far))
         return None
     try:
         return job.whole.result()
@@ -87,6 +87,12 @@ def result(
         st.warning(f"{study.label}: the worker process gave up ({type(fault).__name__}).")
         st.button("Try again", on_click=renew, args=(study,), icon=":material/refresh:")
         return None
+
+
+def so_far(study: Study) -> list[Any]:
+    """Results of the parts that have ended, of a study that this session waits for."""
+    job = _asked(study)
+    return [] if job is None else list(job.so_far)
 
 
 def ready(study: Study) -> Any | None:
@@ -158,10 +164,10 @@ def _arrives(job: Job, patience: float) -> bool:
 
 
 @st.fragment(run_every=0.5)
-def _watch(study: Study) -> None:
+def _watch(study: Study, n_shown: int) -> None:
     job = _asked(study)
-    if job is None or job.whole.done():
-        st.rerun()
+    if job is None or job.whole.done() or len(job.so_far) != n_shown:
+        st.rerun()  # what has come is shown, if the page shows parts
     passed = time.monotonic() - job.began
     done = (
         f"{100 * job.share:.0f} %, {passed:.0f} s so far"

@@ -124,6 +124,11 @@ def dataset_names() -> Mapping[str, str]:
     return {name: spec.title for name, spec in datasets.DATASETS.items()}
 
 
+def predicted(link: Link) -> bool:
+    """Whether the reader has answered both questions."""
+    return predict.OPEN not in (link.value(ANSWER_ONE), link.value(ANSWER_MANY))
+
+
 def configs(link: Link) -> tuple[TrainConfig, TrainConfig]:
     """Both settings that the controls describe."""
     values = {field.name: link.value(field) for field in FIELDS}

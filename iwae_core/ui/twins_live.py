@@ -1,5 +1,6 @@
 """A pair of runs on its way to the browser: opened, kept in step with the controls, sent."""
 
+import secrets
 from functools import cache
 from typing import Any
 
@@ -16,11 +17,11 @@ from iwae_core.runtime.twins import TwinRun, shape
 from iwae_core.runtime.watched import KEEP_SECONDS, MOST_RUNS
 from iwae_core.runtime.wire import pack
 from iwae_core.training import TrainConfig
-from iwae_core.ui import filling, static
+from iwae_core.ui import static
 
 NAME = "iwae_lab_twins"
 PAIRS: Held[TwinRun] = Held("pairs of runs", most=MOST_RUNS // 2, keep_seconds=KEEP_SECONDS)
-_HELD = "twins.held"
+_HELD, _OWNER = "twins.held", "twins.owner"
 
 _LOADER = """
 export default async function (component) {
@@ -47,12 +48,20 @@ def watch(first: TrainConfig, second: TrainConfig) -> TwinRun | None:
     if held:
         PAIRS.close(held)
     try:
-        pair = PAIRS.add(TwinRun(first, second, queue.shared().lane(filling.owner())))
+        pair = PAIRS.add(TwinRun(first, second, queue.shared().lane(_owner())))
     except ValueError as fault:
         st.error(str(fault), icon=":material/block:")
         return None
     st.session_state[_HELD] = pair.run_id
     return pair
+
+
+def _owner() -> str:
+    """Whose turn a slice of this session is, in the server's queue."""
+    if _OWNER not in st.session_state:
+        st.session_state[_OWNER] = secrets.token_urlsafe(16)
+    name: str = st.session_state[_OWNER]
+    return name
 
 
 def transport(pair: TwinRun) -> None:

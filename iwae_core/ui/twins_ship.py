@@ -16,7 +16,6 @@ from iwae_core.evaluation.studies import saved
 from iwae_core.places import ASSETS
 from iwae_core.runtime import board as board_work
 from iwae_core.runtime import twin_trials
-from iwae_core.training import trials
 from iwae_core.ui import board, twins
 
 MADE_BY = "python -m iwae_core.ui.twins_ship"
@@ -40,18 +39,14 @@ def main(names: list[str]) -> None:
 
 def _twins(name: str) -> Any:
     config = twins.scene_trials(name)
-    done = {key: trials.carry_out(trial) for key, trial in twin_trials.items(config).items()}
+    done = [twin_trials.carry_out(config, part) for part in twin_trials.parts(config)]
     return twin_trials.report(config, done, made_by=MADE_BY)
 
 
 def _board(name: str) -> Any:
     config = board.scene_config(name)
-    done = {}
-    for key, item in board_work.items(config).items():
-        while not item.done:
-            item = board_work.carry_on(item)
-        done[key] = item
-    return board_work.report(config, done, made_by=MADE_BY)
+    rows = [board_work.carry_out(config, part) for part in board_work.parts(config)]
+    return board_work.report(config, rows, made_by=MADE_BY)
 
 
 if __name__ == "__main__":

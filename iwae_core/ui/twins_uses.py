@@ -1,19 +1,18 @@
 """The five uses of both settings on the page *Twins*, shipped or worked out, with verdicts."""
 
+from collections.abc import Collection
 from html import escape
 from typing import Any
 
 import streamlit as st
 
 from iwae_core import datasets
-from iwae_core.evaluation.studies import compared, saved
+from iwae_core.evaluation.studies import compared
 from iwae_core.evaluation.studies.compared import CASES, MEASURES, ComparedReport, Measure, Verdict
-from iwae_core.places import ASSETS
 from iwae_core.runtime import twin_trials
 from iwae_core.runtime.twin_trials import TrialsConfig
 from iwae_core.training import trials
-from iwae_core.ui import filling, twins
-from iwae_core.ui.filling import Job
+from iwae_core.ui import jobs, twins
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import fixed
 
@@ -22,35 +21,41 @@ MADE_BY = "worker processes of this server"
 _MOST_HELD_OUT = 2000  # datapoints: L_5000 of more would keep a worker for minutes
 
 
-@st.cache_resource(show_spinner=False)
 def shipped(name: str) -> ComparedReport:
     """The report of a scene, from ``assets/studies``."""
-    text = (ASSETS / "studies" / f"twins_{name}.json").read_text(encoding="utf-8")
-    return saved.from_json(ComparedReport, text)
+    return jobs.shipped(ComparedReport, f"twins_{name}")
 
 
-def report(asked: TrialsConfig) -> tuple[ComparedReport | None, bool]:
-    """The comparison as far as it is known, and whether it is a shipped one."""
+def report(asked: TrialsConfig) -> ComparedReport | None:
+    """The comparison as far as it is known; places what works out one that is not shipped."""
     for name in SHIPPED:
         if asked == twins.scene_trials(name):
-            return shipped(name), True
-    done = filling.results(job(asked))
-    return twin_trials.report(asked, done, made_by=MADE_BY), False
+            return shipped(name)
+    wanted = study(asked)
+    trials_done = jobs.result(
+        wanted,
+        ask=f"Train and measure both, {asked.n_seeds} seeds each",
+        help=f"About {wanted.seconds:.0f} s in a worker process; seeds appear as they come.",
+    )
+    done = jobs.so_far(wanted) if trials_done is None else trials_done
+    return twin_trials.report(asked, done, made_by=MADE_BY)
 
 
-def job(asked: TrialsConfig) -> Job:
+def study(asked: TrialsConfig) -> jobs.Study:
     """The trials behind a comparison."""
     each = [
         0.0012 * asked.n_steps * (1 + 0.25 * side.n_samples) + 8
         for side in (asked.first, asked.second)
     ]
-    return Job(
-        page=twins.PAGE,
-        key=asked,
-        items=lambda: twin_trials.items(asked),
-        carry_on=trials.carry_on,
-        label=f"Train and measure both, {asked.n_seeds} seeds each",
-        seconds=sum(each) * asked.n_seeds / 2,
+    parts = twin_trials.parts(asked)
+    return jobs.Study(
+        kind="twin_trials",
+        work=twin_trials.work,
+        args=(asked,),
+        parts=parts,
+        onward=trials.carry_on,
+        label=f"{len(parts)} trainings, each measured in five ways",
+        seconds=sum(each) * asked.n_seeds,
     )
 
 
@@ -66,20 +71,25 @@ def table(link: Link) -> None:
             icon=":material/hourglass_disabled:",
         )
         return
-    found, is_shipped = report(asked)
-    if not is_shipped:
-        filling.controls(job(asked))
+    found = report(asked)
     if found is not None:
-        st.html(markup(found))
+        st.html(markup(found, covered=() if twins.predicted(link) else ("likelihood",)))
         st.caption(_origin(found, asked))
 
 
-def markup(found: ComparedReport) -> str:
-    """The rows as HTML: A, B, their difference, and a verdict for each measure."""
+def markup(found: ComparedReport, covered: Collection[str] = ()) -> str:
+    """The rows as HTML: A, B, their difference, and a verdict for each measure.
+
+    Args:
+        found: The comparison.
+        covered: Uses whose numbers wait for the reader's prediction.
+    """
     parts = []
     for case, title in CASES.items():
         names = [name for name in found.names if MEASURES[name].case == case]
-        if names:
+        if case in covered:
+            parts.append(f"<h4>{escape(title)}</h4><p>Once you have predicted, above.</p>")
+        elif names:
             rows = "".join(_row(found, name) for name in names)
             parts.append(f"<h4>{escape(title)}</h4><dl>{rows}</dl>")
     head = "<header><span></span><b>◆ A</b><b>■ B</b><b>B less A</b></header>"

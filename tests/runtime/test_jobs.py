@@ -2,6 +2,7 @@
 
 from concurrent.futures import CancelledError, Executor, Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -189,3 +190,66 @@ def test_old_results_are_dropped_and_what_is_on_its_way_is_not(workers, monkeypa
     assert jobs.find(in_one(1)) is None
     assert jobs.find(in_one(6)) is not None
     assert len(jobs._jobs) <= 4
+
+
+@dataclass(frozen=True)
+class Countdown:
+    """A chain of ``left`` further steps."""
+
+    part: int
+    left: int
+
+    @property
+    def share(self):
+        return 1 - self.left / 2
+
+    @property
+    def done(self):
+        return self.left == 0
+
+
+def begun(part):
+    return Countdown(part, 2)
+
+
+def onward(chain):
+    return replace(chain, left=chain.left - 1)
+
+
+def test_a_part_that_is_a_chain_is_moved_on_until_it_is_done(workers):
+    study = Study(
+        kind="chains", work=begun, args=(), parts=(1, 2), onward=onward, label="", seconds=1.0
+    )
+    job = jobs.join(study)
+    shares = []
+    while workers.waiting:
+        workers.begin()
+        workers.finish()
+        shares.append((len(job.so_far), job.share))
+    assert shares == [(0, 0.0), (0, 0.25), (1, 0.5), (1, 0.5), (1, 0.75), (2, 1.0)]
+    assert job.whole.result() == [Countdown(1, 0), Countdown(2, 0)]
+
+
+def test_a_chain_whose_worker_is_killed_goes_on_where_it_was(workers):
+    study = Study(
+        kind="chains", work=begun, args=(), parts=(1,), onward=onward, label="", seconds=1.0
+    )
+    job = jobs.join(study)
+    workers.finish()
+    workers.finish()
+    workers.finish(BrokenProcessPool("killed"))
+    assert workers.waiting[0][1].args == (Countdown(1, 1),)
+    workers.finish()
+    assert job.whole.result() == [Countdown(1, 0)]
+
+
+def test_a_chain_that_nobody_waits_for_stops_between_two_steps(workers):
+    study = Study(
+        kind="chains", work=begun, args=(), parts=(1,), onward=onward, label="", seconds=1.0
+    )
+    job = jobs.join(study)
+    workers.begin()
+    job.leave()
+    workers.finish()
+    assert not workers.waiting
+    assert job.whole.cancelled()

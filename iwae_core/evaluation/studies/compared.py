@@ -78,7 +78,7 @@ MEASURES: Mapping[str, Measure] = {
 CASES: Mapping[str, str] = {
     "likelihood": "Log-likelihood",
     "units": "Active units",
-    "downstream": "Downstream: few labels",
+    "downstream": "Downstream tasks",
     "clustering": "Clustering",
     "evaluation": "Evaluating the likelihood",
 }
@@ -182,7 +182,7 @@ def compare(
         values=np.array(values),
         data_error=np.array(errors),
         n_held_out=len(found["L_5000"]),
-        n_annealed=len(found["held_out_lower"]),
+        n_annealed=len(found.get("held_out_lower", ())),
     )
 
 

@@ -32,8 +32,8 @@ from iwae_core.rng import standard_normal, stream
 Array = NDArray[np.float64]
 
 FAMILIES: Mapping[str, str] = {
-    "round": "Round q: one width",
-    "free": "Free q: a width for each latent",
+    "round": "Round q",  # one width
+    "free": "Free q",  # a width for each latent
 }
 TRAIN_K = (1, 5, 16, 64)
 TEST_K = (1, 5, 16, 64, 256, 1024)
