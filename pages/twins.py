@@ -7,7 +7,6 @@ from iwae_core.ui import (
     controls,
     lesson,
     predict,
-    runs,
     scenes,
     twins,
     twins_live,
@@ -30,7 +29,7 @@ def explore() -> None:
     with right:
         controls.log_slider(link, twins.N_SAMPLES_B, "K of B", unit="samples per datapoint")
     with st.expander("More"):
-        twins.more_controls(link, runs.METHOD_NAMES)
+        twins.more_controls(link)
     with st.container(border=True):
         one = predict.ask(link, twins.ANSWER_ONE, text.parts["question_one"], twins.ANSWERS)
         many = predict.ask(link, twins.ANSWER_MANY, text.parts["question_many"], twins.ANSWERS)

@@ -11,11 +11,21 @@ from iwae_core.runtime.twin_trials import TrialsConfig
 from iwae_core.training import TrainConfig
 from iwae_core.ui import code, controls, predict
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField, SeedField, StopField
-from iwae_core.ui.runs import METHODS
 from iwae_core.ui.url import Link
 
 PAGE = "twins"
-SIDES = ("A", "B")
+# What is compared: the objective, how its gradient is taken, and what people call it.
+METHODS: Mapping[str, tuple[str, str, str]] = {
+    "vae": ("elbo", "closed_form_kl", "VAE: ELBO, closed-form KL"),
+    "elbo": ("elbo", "reparameterized", "ELBO, Monte Carlo KL"),
+    "iwae": ("iwae", "reparameterized", "IWAE"),
+    "dreg": ("iwae", "doubly_reparameterized", "IWAE, doubly reparameterized gradient"),
+    "stl": ("iwae", "stick_the_landing", "IWAE, sticking the landing"),
+    "rws": ("iwae", "wake_sleep", "Reweighted wake-sleep"),
+    "ciwae": ("ciwae", "reparameterized", "CIWAE: half ELBO, half IWAE"),
+    "renyi": ("renyi", "reparameterized", "Renyi bound, alpha = 0.5"),
+}
+METHOD_NAMES = {name: title for name, (_, _, title) in METHODS.items()}
 
 DATASET = ChoiceField(name="data", default="digits", choices=tuple(datasets.DATASETS))
 LATENT_DIM = IntField(name="latents", default=16, low=1, high=64)
@@ -97,15 +107,15 @@ SCENES = {
 _WIDE, _NARROW = (200, 200), (100, 100)
 
 
-def more_controls(link: Link, methods: Mapping[str, str]) -> None:
+def more_controls(link: Link) -> None:
     """Both settings, what they share, and how often they are measured."""
     left, right = st.columns(2)
     with left:
-        controls.choice(link, METHOD_A, "A: objective", names=methods)
+        controls.choice(link, METHOD_A, "A: objective", names=METHOD_NAMES)
         controls.log_slider(link, N_SAMPLES_A, "K of A", unit="samples per datapoint")
         controls.number(link, BETA_A, "A: beta, the price of the KL", step=0.25)
     with right:
-        controls.choice(link, METHOD_B, "B: objective", names=methods)
+        controls.choice(link, METHOD_B, "B: objective", names=METHOD_NAMES)
         controls.number(link, BETA_B, "B: beta, the price of the KL", step=0.25)
         controls.log_slider(link, LATENT_DIM, "Latents of both")
     left, right = st.columns(2)
@@ -138,7 +148,7 @@ def configs(link: Link) -> tuple[TrainConfig, TrainConfig]:
 def config(values: Mapping[str, Any], side: str) -> TrainConfig:
     """One setting, from the values of all fields by their names."""
     method, n_samples, beta = ("a", "a_K", "a_beta") if side == "A" else ("b", "K", "b_beta")
-    objective, estimator = METHODS[values[method]]
+    objective, estimator, _ = METHODS[values[method]]
     return TrainConfig(
         dataset=values["data"],
         objective=objective,
