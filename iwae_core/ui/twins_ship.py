@@ -19,15 +19,14 @@ from iwae_core.runtime import twin_trials
 from iwae_core.ui import board, twins
 
 MADE_BY = "python -m iwae_core.ui.twins_ship"
-TWINS = ("vae_iwae", "estimator", "beta", "alike")  # the others take too long for what they show
 
 
 def main(names: list[str]) -> None:
     """Work out the named scenes, all if none is named, and write them to ``assets/studies``."""
     torch.set_num_threads(1)
     known: dict[str, Callable[[], Any]] = {
-        **{f"twins.{name}": partial(_twins, name) for name in TWINS},
-        **{f"board.{name}": partial(_board, name) for name in board.SCENES},
+        **{f"twins.{name}": partial(_twins, name) for name in twins.SHIPPED},
+        **{f"board.{name}": partial(_board, name) for name in board.SHIPPED},
     }
     for name in names or known:
         began = time.monotonic()

@@ -16,7 +16,6 @@ from iwae_core.ui import jobs, twins
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import fixed
 
-SHIPPED = ("vae_iwae", "estimator", "beta", "alike")  # scenes whose trials were run for the page
 MADE_BY = "worker processes of this server"
 _MOST_HELD_OUT = 2000  # datapoints: L_5000 of more would keep a worker for minutes
 
@@ -28,7 +27,7 @@ def shipped(name: str) -> ComparedReport:
 
 def report(asked: TrialsConfig) -> ComparedReport | None:
     """The comparison as far as it is known; places what works out one that is not shipped."""
-    for name in SHIPPED:
+    for name in twins.SHIPPED:
         if asked == twins.scene_trials(name):
             return shipped(name)
     wanted = study(asked)

@@ -204,7 +204,7 @@ def test_the_likelihoods_and_the_reason_wait_for_both_predictions():
     twins_live.PAIRS.close(held(app).run_id)
 
 
-@pytest.mark.parametrize("scene", twins_uses.SHIPPED)
+@pytest.mark.parametrize("scene", twins.SHIPPED)
 def test_every_row_is_the_mean_and_range_of_the_seeds_with_its_verdict(scene):
     query = {twins.SETTINGS[k].name: v for k, v in twins.SCENES[scene].settings}
     app = harness.open_page(NAME, **query, answer_one="a", answer_many="b")
