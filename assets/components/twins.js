@@ -151,10 +151,10 @@ class View {
       this.status.textContent = "Starting …";
       return;
     }
-    const { mode, step, steps_per_second: speed, cause } = this.meta;
+    const { mode, step, steps_per_second: speed, cause, queue } = this.meta;
     const parts = [{ playing: "Both train", paused: "Paused", stopped: "Stopped" }[mode], `step ${step}`];
     if (speed) parts.push(`${Math.round(speed)} steps/s, by the slower one`);
-    if (cause) parts.push(cause);
+    for (const more of [cause, queue]) if (more) parts.push(more);
     const text = parts.join(" · ");
     if (this.status.textContent !== text) this.status.textContent = text;
   }

@@ -130,6 +130,11 @@ class TwinRun:
         lease_seconds: How long a pair goes on without a poll.
         clock: Seconds that never go back; tests pass their own.
 
+    Attributes:
+        run_id: An unguessable name.
+        last_poll: When somebody asked last, by the clock.
+        executor: Where slices run.
+
     Raises:
         ValueError: If the two differ in what would give them another start or other batches.
     """
@@ -146,7 +151,7 @@ class TwinRun:
     ) -> None:
         self.run_id = secrets.token_urlsafe(16)
         self.last_poll = clock()
-        self._executor = executor
+        self.executor = executor
         self._slice_seconds = slice_seconds
         self._lease_seconds = lease_seconds
         self._clock = clock
@@ -286,7 +291,7 @@ class TwinRun:
             start = self._states[side] if self._states else config
             work = TwinWork(start=start, n_steps=n_steps, changes=_changes(start, config))
             attempt(
-                self._executor,
+                self.executor,
                 carry_out,
                 work,
                 partial(self._returned, ticket, side),

@@ -85,6 +85,13 @@ def frames(request: Request) -> Response:
     return live.frames(request)
 
 
+def twin_frames(request: Request) -> Response:
+    """Answer ``/twins-live/{run_id}``; imported at the first call for the same reason."""
+    from iwae_core.ui import twins_live
+
+    return twins_live.frames(request)
+
+
 def open_store() -> None:
     """Bring the database of runs up to date before somebody waits for it."""
     from iwae_core.runtime import kept
@@ -100,13 +107,6 @@ def close_store() -> None:
     from iwae_core.runtime import kept
 
     kept.stop_shared()
-
-
-def twin_frames(request: Request) -> Response:
-    """Answer ``/twins-live/{run_id}``; imported at the first call for the same reason."""
-    from iwae_core.ui import twins_live
-
-    return twins_live.frames(request)
 
 
 def routes() -> list[Route]:

@@ -1,6 +1,5 @@
 """A pair of runs on its way to the browser: opened, kept in step with the controls, sent."""
 
-import secrets
 from functools import cache
 from typing import Any
 
@@ -13,15 +12,16 @@ from starlette.responses import Response
 from iwae_core.bounds.objectives import OBJECTIVES
 from iwae_core.runtime import queue
 from iwae_core.runtime.held import Held
+from iwae_core.runtime.queue import Lane
 from iwae_core.runtime.twins import TwinRun, shape
 from iwae_core.runtime.watched import KEEP_SECONDS, MOST_RUNS
 from iwae_core.runtime.wire import pack
 from iwae_core.training import TrainConfig
-from iwae_core.ui import static
+from iwae_core.ui import browser, static
 
 NAME = "iwae_lab_twins"
 PAIRS: Held[TwinRun] = Held("pairs of runs", most=MOST_RUNS // 2, keep_seconds=KEEP_SECONDS)
-_HELD, _OWNER = "twins.held", "twins.owner"
+_HELD = "twins.held"
 
 _LOADER = """
 export default async function (component) {
@@ -48,20 +48,12 @@ def watch(first: TrainConfig, second: TrainConfig) -> TwinRun | None:
     if held:
         PAIRS.close(held)
     try:
-        pair = PAIRS.add(TwinRun(first, second, queue.shared().lane(_owner())))
+        pair = PAIRS.add(TwinRun(first, second, queue.shared().lane(browser.owner())))
     except ValueError as fault:
         st.error(str(fault), icon=":material/block:")
         return None
     st.session_state[_HELD] = pair.run_id
     return pair
-
-
-def _owner() -> str:
-    """Whose turn a slice of this session is, in the server's queue."""
-    if _OWNER not in st.session_state:
-        st.session_state[_OWNER] = secrets.token_urlsafe(16)
-    name: str = st.session_state[_OWNER]
-    return name
 
 
 def transport(pair: TwinRun) -> None:
@@ -137,6 +129,7 @@ def message(pair: TwinRun, since: int, generation: int) -> bytes:
         "n_samples": list(status.n_samples),
         "cause": status.cause,
         "generation": status.generation,
+        "queue": pair.executor.standing().sentence if isinstance(pair.executor, Lane) else "",
     }
     arrays: dict[str, NDArray[Any]] = {
         "held_out": seen.held_out[seen.held_out[:, 0] > since],
