@@ -6,9 +6,9 @@ PORT ?= 8501
 HOST ?= 127.0.0.1
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-# Whole files go to one worker each: a file shares its server and its browser. Browser tests run by
-# themselves, since other tests kill processes that they started.
-TEST_OPTIONS ?= -n auto --maxprocesses 4 --dist loadfile
+# Each worker has one server and one browser for all of its tests, and takes over some of another's
+# when its own are done.
+TEST_OPTIONS ?= -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help app test check bench lock clean
 
@@ -19,8 +19,7 @@ app: $(STAMP) ## install on first use, then serve the app on http://127.0.0.1:85
 	@$(BIN)/iwae-lab --host $(HOST) --port $(PORT)
 
 test: $(STAMP) ## install on first use, then run every test
-	@$(BIN)/python -m pytest $(TEST_OPTIONS) --ignore=tests/browser
-	@$(BIN)/python -m pytest $(TEST_OPTIONS) tests/browser
+	@$(BIN)/python -m pytest $(TEST_OPTIONS)
 
 check: $(STAMP) ## lint, formatting, types and layers
 	$(BIN)/ruff check .

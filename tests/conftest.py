@@ -3,8 +3,13 @@
 import os
 import tempfile
 
-import torch
-from hypothesis import settings
+# Each xdist worker computes on one thread: two workers with two threads each wait for one another
+# (representation tests: 52 s instead of 8 on a busy machine). Set before NumPy reads it.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # The first torch call of a process takes half a second, which no deadline should judge.
 settings.register_profile("default", deadline=None, max_examples=60)

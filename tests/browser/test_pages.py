@@ -3,34 +3,34 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from iwae_core.ui import preload
 from iwae_core.ui.lessons import LESSONS
 
 NAMES = [lesson.name for lesson in LESSONS]
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+FITS = """width => {
+  const main = document.querySelector("[data-testid=stMain]");
+  return main.clientWidth <= width && main.scrollWidth <= main.clientWidth
+    && document.documentElement.scrollWidth <= width;
+}"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_loads_without_a_complaint(visit, name, scheme):
-    visitor = visit(color_scheme=scheme)
+def test_a_page_loads_without_a_complaint_in_both_themes_and_fits_a_phone(visit, name):
+    visitor = visit(color_scheme="light")
     page = visitor.open(name)
+    drawn = page.locator(".lab-chart, .lab-scene")
     visitor.wait_for_charts()
-    for drawn in page.locator(".lab-chart, .lab-scene").all():
-        assert drawn.get_attribute("data-theme") == scheme
+    for scheme in ("light", "dark"):  # the page follows the reader, without a reload
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator(f":is(.lab-chart, .lab-scene)[data-theme={scheme}]")).to_have_count(
+            drawn.count()
+        )
     for named in page.locator(".lab-chart, .lab-scene canvas").all():
         assert named.get_attribute("aria-label")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_fits_a_phone(visit, name):
-    visitor = visit(**PHONE)
-    page = visitor.open(name)
-    visitor.wait_for_charts()
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("(e) => e.scrollWidth <= e.clientWidth")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function(FITS, arg=390)
 
 
 def test_what_a_page_names_to_be_fetched_early_is_there(server):
