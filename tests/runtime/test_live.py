@@ -17,7 +17,6 @@ from by_hand import ByHand
 
 from iwae_core.runtime import executor, looks, watched
 from iwae_core.runtime.live import LiveRun
-from iwae_core.runtime.slices import look_deep
 from iwae_core.training import TrainConfig, advance, begin
 
 SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
@@ -318,14 +317,13 @@ def test_a_deep_bound_is_asked_for_beside_the_run_and_its_failure_costs_nothing(
     run.play()
     while not len(run.history.deep.rows):
         pool.finish()
+        while pool.beside:
+            pool.finish_beside()
     assert run.history.deep.rows[-1, 0] <= run.status().step
     assert math.isfinite(run.history.deep.rows[-1, 1])
-    asked = []
-    while not asked:
+    while not pool.beside:
         pool.finish()
-        asked = [job for job in pool.waiting if job[1] is look_deep]
-    pool.waiting.remove(asked[0])
-    asked[0][0].set_exception(BrokenProcessPool("killed"))
+    pool.beside.pop()[0].set_exception(BrokenProcessPool("killed"))
     pool.finish()
     assert run.status().mode == "playing"
 
@@ -358,14 +356,17 @@ def test_a_paused_run_that_is_watched_is_looked_at_in_full_where_it_stands(pool)
     for _ in range(3):
         pool.finish()
     pool.waiting.clear()
+    pool.beside.clear()
     run.pause()
     at = run.status().step
     for _ in range(5):
         run.poll()
         while pool.waiting:
             pool.finish()
+        while pool.beside:
+            pool.finish_beside()
     assert run.status().step == run.history.frame.step == run.history.deep.rows[-1, 0] == at
     run.poll()
-    assert not pool.waiting  # once is enough
+    assert not pool.waiting + pool.beside  # once is enough
     undisturbed = advance(begin(SMALL), at).state
     assert np.array_equal(run.state.parameters, undisturbed.parameters)
