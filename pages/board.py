@@ -16,7 +16,7 @@ def explore() -> None:
     with left:
         scenes.choose(link, board.SETTINGS, board.SCENES, tells=board.predicted(link))
     with middle:
-        controls.choice(link, board.KIND, "Data", names=board.KINDS, help=text.parts["data"])
+        controls.choice(link, board.KIND, "Data", names=board.KINDS)
     with right:
         controls.choice(link, board.VIEW, "Cells show", names=board.VIEWS)
     with st.expander("More"):

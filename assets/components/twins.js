@@ -34,8 +34,8 @@ export default function draw({ parentElement, data }) {
 class View {
   constructor(parent) {
     this.parent = parent;
-    this.root = element(parent, "div", "lab-train lab-pair");
-    this.status = element(this.root, "p", "lab-train-status");
+    this.root = element(parent, "div", "lab-pair");
+    this.status = element(this.root, "p", "lab-pair-status");
     this.status.setAttribute("role", "status");
     const panel = (height, wide) => {
       const figure = element(this.root, "figure", wide ? "wide" : "");

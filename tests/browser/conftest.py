@@ -89,7 +89,7 @@ class Visitor:
 
     def wait_for_charts(self):
         """Wait until every chart and scene on the page is painted, and say how many there are."""
-        drawn = ".lab-chart, .lab-scene, .lab-train"
+        drawn = ".lab-chart, .lab-scene, .lab-train, .lab-pair"
         self.page.wait_for_function(
             f"[...document.querySelectorAll('{drawn}')].every((c) => c.dataset.painted)"
         )
