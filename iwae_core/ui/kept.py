@@ -196,7 +196,7 @@ def _actions(keeper: Keeper, link: Link, adopt: Adopt, leaves: Sequence[Leaf]) -
     row = st.container(horizontal=True)
     one = chosen[0] if len(chosen) == 1 else None
     row.button(
-        "Open",
+        "Open run",
         icon=":material/folder_open:",
         disabled=one is None,
         on_click=_try,

@@ -1,0 +1,187 @@
+"""Kept runs in a real browser: after a reload, a killed server, a fork, a file, and for others."""
+
+import io
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+import serving
+
+
+class Runs:
+    """What a reader sees of the Train page's picture and of the box of runs below it."""
+
+    def __init__(self, visitor, query="?data=moons&K=3"):
+        self.visitor = visitor
+        self.page = visitor.open("train", query)
+        self.wait_for("dataset.held")
+
+    def wait_for(self, condition):
+        picture = "document.querySelector('.lab-train') ?? {dataset: {}}"
+        self.page.wait_for_function(f"(({{dataset}}) => {condition})({picture})")
+
+    @property
+    def step(self):
+        return int(self.page.locator(".lab-train").get_attribute("data-step"))
+
+    def press(self, name):
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def train_to(self, step):
+        self.press("Play")
+        self.wait_for(f"Number(dataset.step) >= {step}")
+        self.page.wait_for_url(re.compile("run="))
+
+    def pause(self):
+        self.press("Pause")
+        self.wait_for("dataset.mode === 'paused'")
+        self.visitor.wait()
+        return self.step
+
+    def open_box(self):
+        self.page.locator("summary").filter(has_text=re.compile("Runs$")).click()
+        self.page.get_by_text("Import a run").wait_for()
+        self.visitor.wait()
+
+    def choose(self, *texts):
+        box = self.page.locator("[data-testid=stMultiSelect]")
+        for text in texts:
+            box.locator("input").click()
+            box.locator("input").type(text)
+            self.page.keyboard.press("Enter")
+            # While its list is open, the rest of the page is hidden from assistive technology.
+            self.page.keyboard.press("Escape")
+            self.visitor.wait()
+
+    def names(self):
+        return self.page.locator(".lab-runs td:first-child a").all_inner_texts()
+
+
+@pytest.mark.slow
+def test_after_kill_9_of_the_server_the_address_leads_back_to_the_run(visit, tmp_path):
+    database = f"sqlite:///{tmp_path}/runs.sqlite"
+    visitor = visit()
+    with serving.serve(IWAE_LAB_DATABASE=database) as first:
+        first.wait_until_warm()
+        visitor.server = first
+        runs = Runs(visitor)
+        runs.train_to(60)
+        seen = runs.step
+        address = runs.page.url.removeprefix(first.url)
+        first.process.kill()
+        first.process.wait()
+        runs.page.goto("about:blank")
+    with serving.serve(IWAE_LAB_DATABASE=database) as second:
+        second.wait_until_warm()
+        visitor.complaints.clear()  # for a moment the browser had lost its server
+        visitor.server = second
+        runs.page.goto(second.url + address)
+        visitor.wait()
+        # What may be lost is the slice that was under way when the picture showed `seen`.
+        runs.wait_for(f"Number(dataset.step) >= {seen} && dataset.mode === 'paused'")
+        back = runs.step
+        runs.page.wait_for_url(re.compile("run="))
+        runs.press("Play")
+        runs.wait_for(f"Number(dataset.step) > {back}")
+        runs.pause()
+        runs.open_box()
+        assert runs.names() == ["IWAE, K = 3 on Two moons"]
+        visitor.assert_content()
+        runs.page.goto("about:blank")
+        visitor.complaints.clear()
+
+
+def test_reload_fork_compare_name_and_delete(visit):
+    visitor = visit()
+    runs = Runs(visitor)
+    runs.train_to(80)
+    at = runs.pause()
+    address = runs.page.url
+    runs.page.reload()
+    visitor.wait()
+    runs.wait_for(f"dataset.step === '{at}' && dataset.mode === 'paused'")
+    assert runs.page.url == address
+    runs.open_box()
+    step = runs.page.get_by_label("Fork at step")
+    step.fill("40")
+    step.press("Tab")
+    visitor.wait()
+    runs.press("Fork")
+    runs.page.wait_for_url(lambda url: url != address)
+    runs.wait_for("dataset.step === '40' && dataset.mode === 'paused'")
+    slider = runs.page.get_by_role("slider", name=re.compile("^K"))
+    slider.focus()
+    slider.press("ArrowRight")
+    runs.wait_for("dataset.samples === '4'")
+    runs.train_to(60)
+    runs.pause()
+    name = runs.page.get_by_label("Name of this run")
+    name.fill("wider | <b>")
+    name.press("Enter")
+    runs.page.locator(".lab-runs").get_by_text("wider | <b>").wait_for()
+    assert runs.names() == ["IWAE, K = 3 on Two moons", "wider | <b>"]
+    runs.choose("IWAE, K = 3", "wider")
+    chart = runs.page.locator(".lab-chart[data-painted]")
+    chart.wait_for()
+    assert "they part at step 40" in chart.get_attribute("aria-label")
+    runs.press("Delete")
+    runs.press("Delete 2 runs")
+    runs.page.get_by_text("Play the run, and it is kept").wait_for()
+    assert runs.names() == []
+    assert "run=" not in runs.page.url
+
+
+def test_a_run_goes_out_as_a_file_and_comes_in_again_and_a_broken_file_says_why(visit):
+    visitor = visit()
+    runs = Runs(visitor)
+    runs.train_to(30)
+    at = runs.pause()
+    runs.open_box()
+    runs.choose("IWAE, K = 3")
+    with runs.page.expect_download() as download:
+        runs.press("Export")
+    content = Path(download.value.path()).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert "reproduce.py" in archive.namelist()
+    choose_file = runs.page.locator("[data-testid=stFileUploader] input[type=file]")
+    broken = {"name": "run.zip", "mimeType": "application/zip", "buffer": content[:-200]}
+    choose_file.set_input_files(broken)
+    alert = runs.page.get_by_role("alert").filter(has_text="This is not a whole .zip file")
+    alert.wait_for()
+    runs.visitor.wait()
+    choose_file.set_input_files(broken | {"buffer": content})
+    runs.page.get_by_text(re.compile(f"Imported .* at step {at}")).wait_for()
+    assert sorted(runs.names()) == ["IWAE, K = 3 on Two moons", "imported"]
+    runs.page.locator("[data-testid=stMultiSelect] input").press("Backspace")
+    runs.page.keyboard.press("Escape")
+    runs.choose("imported")
+    before = runs.page.url
+    runs.press("Open run")
+    runs.page.wait_for_url(lambda url: url != before)
+    runs.wait_for(f"dataset.step === '{at}' && dataset.mode === 'paused'")
+
+
+def test_others_may_look_by_the_link_and_fork_but_not_change(visit):
+    teacher = Runs(visit())
+    teacher.train_to(30)
+    at = teacher.pause()
+    link = teacher.page.url.partition("/train")[2]
+    pupil = Runs(visit(viewport={"width": 390, "height": 844}, color_scheme="dark"), link)
+    pupil.page.get_by_text("You are looking at somebody else").wait_for()
+    pupil.wait_for(f"dataset.step === '{at}'")
+    pupil.open_box()
+    assert pupil.names() == []
+    width = pupil.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390
+    pupil.press("Fork")
+    pupil.page.wait_for_url(lambda url: not url.endswith(link))
+    pupil.wait_for(f"dataset.step === '{at}' && dataset.mode === 'paused'")
+    pupil.train_to(at + 20)
+    pupil.pause()
+    assert teacher.step == at
+    cookies = {c["name"]: c for c in pupil.visitor.context.cookies()}
+    mine = cookies["iwae_lab_browser"]
+    assert (mine["httpOnly"], mine["sameSite"], len(mine["value"])) == (True, "Lax", 43)
+    assert os.environ["IWAE_LAB_DATABASE"].startswith("sqlite:///")
