@@ -7,8 +7,6 @@ from iwae_core.ui import (
     controls,
     kept,
     lesson,
-    player,
-    runs,
     training,
     training_controls,
     training_data,
@@ -32,7 +30,7 @@ def explore() -> None:
 
     run = kept.watch(link, training.wanted(link))
     if run is not None:
-        player.show(run, title=runs.objective_title(run.config))
+        kept.picture(link, run, training.adopt)
         kept.panel(link, run, training.adopt)
         code.show(lambda: training.script(run.config), "train")
     guess = controls.choice(link, training.GUESS, text.parts["ask"], names=training.GUESSES)

@@ -152,7 +152,7 @@ class View {
     const pressed = target.closest?.("button, select, [contenteditable]");
     if (event.key !== " " || pressed || !(inside || target === document.body)) return undefined;
     event.preventDefault();
-    if (!this.stopped()) this.ask(this.mode() === "playing" ? "pause" : "play");
+    if (!this.stopped() && this.data.may_drive) this.ask(this.mode() === "playing" ? "pause" : "play");
     return undefined;
   }
 
@@ -226,6 +226,8 @@ class View {
       last: Math.max(step, feed.meta?.step ?? 0),
       lookingBack: this.back !== null,
       stopped: this.stopped(),
+      mayDrive: this.data.may_drive,
+      mayFork: this.data.may_fork,
     });
     this.paintStatus(step);
     if (feed.meta) {
@@ -262,8 +264,12 @@ class View {
       const { steps_per_second: speed, n_samples: K, cause } = meta;
       const mode = this.back === null ? this.mode() : "back";
       const words = { playing: "Training", paused: "Paused", stopped: "Stopped", back: "Looking back" };
+      if (mode !== "back" && meta.replaying_to !== null) {
+        words[mode] = `Replaying to step ${thousands(meta.replaying_to)}`;
+      }
       const parts = [words[mode], `step ${thousands(step)}`, `K = ${K}`];
       if (speed && mode === "playing") parts.push(`${Math.round(speed)} steps/s`);
+      if (meta.queue && mode === "playing") parts.push(meta.queue);
       const bounds = heldOut[after(heldOut, step) - 1];
       if (bounds) {
         const shown = [["L₁", bounds[1]], [`L${sub(K)}`, bounds[2]], ["L₆₄", bounds[3]], ["L₅₁₂", recent(deep[after(deep, step) - 1], step)]];

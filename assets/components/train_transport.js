@@ -13,9 +13,9 @@ const ICONS = {
 };
 
 export class Transport {
-  // ask(what, value): "play", "pause", "step", "reset", "pace"; seek(step), live().
+  // ask(what, value): "play", "pause", "step", "reset", "pace", "fork"; seek(step), live().
   constructor(parent, { ask, seek, live }) {
-    const row = element(parent, "div", "lab-transport");
+    const row = (this.row = element(parent, "div", "lab-transport"));
     this.main = button(row, "play", "Play", "primary", () => ask(this.playing ? "pause" : "play"));
     const steps = element(row, "div", "lab-step");
     this.step = button(steps, "step", "Step", "", () => ask("step", Number(this.size.value)));
@@ -38,6 +38,10 @@ export class Transport {
     this.back.type = "button";
     this.back.textContent = "Live";
     this.back.addEventListener("click", live);
+    this.fork = element(film, "button", "lab-live");
+    this.fork.type = "button";
+    this.fork.textContent = "Fork here";
+    this.fork.addEventListener("click", () => ask("fork", Number(this.bar.value)));
   }
 
   sayPace() {
@@ -56,7 +60,8 @@ export class Transport {
     this.sayPace();
   }
 
-  show({ playing, shown, last, lookingBack, stopped }) {
+  show({ playing, shown, last, lookingBack, stopped, mayDrive, mayFork }) {
+    this.row.hidden = !mayDrive; // somebody else's run is only looked at
     if (this.playing !== playing) {
       this.playing = playing;
       draw(this.main, playing ? "pause" : "play", playing ? "Pause" : "Play");
@@ -70,6 +75,7 @@ export class Transport {
     if (!lookingBack) this.bar.value = last - ((last - shown) % this.bar.step);
     this.bar.setAttribute("aria-valuetext", `step ${shown} of ${last}`);
     this.back.hidden = !lookingBack;
+    this.fork.hidden = !lookingBack || !mayFork;
     const place = lookingBack ? `step ${thousands(shown)} of ${thousands(last)}` : `step ${thousands(shown)}`;
     if (this.place.textContent !== place) this.place.textContent = place;
   }

@@ -261,6 +261,11 @@ class LiveRun:
         return self._config
 
     @property
+    def executor(self) -> Executor:
+        """Where its slices run."""
+        return self._executor
+
+    @property
     def state(self) -> RunState | None:
         """The last state; None until the run has begun."""
         return self._state

@@ -14,7 +14,7 @@ from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store import MOST_NAME, Record
 from iwae_core.training import LIVE_FIELDS
-from iwae_core.ui import browser, charts, code
+from iwae_core.ui import browser, charts, code, player, runs
 from iwae_core.ui import kept_session as sessions
 from iwae_core.ui.kept_session import RUN, Adopt, arrive, play, watch
 from iwae_core.ui.kept_titles import Leaf, common_ancestor, title, tree, when
@@ -22,13 +22,34 @@ from iwae_core.ui.url import Link
 from iwae_core.view import branches
 from iwae_core.view.numbers import fixed
 
-__all__ = ["RUN", "arrive", "panel", "play", "watch"]
+__all__ = ["RUN", "arrive", "panel", "picture", "watch"]
 
 _CHOSEN = "kept.chosen"
 _NAME = "kept.name"
 _STEP = "kept.step"
 _FILE = "kept.file"
 _SAID = "kept.said"  # (is an error, what to tell the reader once)
+
+
+def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
+    """Draw the page's run and let its owner drive it; whoever looks back may fork it there."""
+    keeper, state = sessions.keeper(), sessions.session()
+
+    def fork(step: int) -> None:
+        record = None if keeper is None else keeper.store.get(state.shown)
+        if keeper is not None and record is not None:
+            try:
+                _branch_off(keeper, link, run, adopt, record, step)
+            except (ValueError, SQLAlchemyError) as fault:
+                state.messages = [str(fault)]
+
+    player.show(
+        run,
+        title=runs.objective_title(run.config),
+        may_drive=state.is_mine,
+        play=play,
+        fork=fork if keeper is not None and state.shown else None,
+    )
 
 
 def panel(link: Link, run: LiveRun, adopt: Adopt) -> None:
@@ -139,16 +160,18 @@ def _rename(keeper: Keeper, run_id: str) -> None:
 
 def _fork(keeper: Keeper, link: Link, run: LiveRun, adopt: Adopt, shown: Record) -> None:
     step = int(st.session_state[_STEP])
+    _try(lambda: _branch_off(keeper, link, run, adopt, shown, step))
+
+
+def _branch_off(
+    keeper: Keeper, link: Link, run: LiveRun, adopt: Adopt, shown: Record, step: int
+) -> None:
     values = {name: getattr(run.config, name) for name in LIVE_FIELDS}
-
-    def fork() -> None:
-        branch = keeper.fork(shown, step, values, browser.owner())
-        record = keeper.record_of(branch)
-        if record is not None:
-            st.session_state.pop(_STEP, None)
-            sessions.show(link, adopt, branch, record, is_mine=True)
-
-    _try(fork)
+    branch = keeper.fork(shown, step, values, browser.owner())
+    record = keeper.record_of(branch)
+    if record is not None:
+        st.session_state.pop(_STEP, None)
+        sessions.show(link, adopt, branch, record, is_mine=True)
 
 
 # All runs ---------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def arrive(link: Link, adopt: Adopt) -> None:
     """Open the run that the address names, if it is not the one shown; above the controls."""
     mine = session()
     for message in mine.messages or []:
-        st.warning(message, icon=":material/link_off:")
+        st.warning(message, icon=":material/info:")
     mine.messages = None
     wanted = link.value(RUN)
     if not wanted or (wanted == mine.shown and _held() is not None):

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from iwae_core.runtime import watched
 from iwae_core.runtime.history import Moment, Pictures
 from iwae_core.runtime.live import LiveRun, Status
+from iwae_core.runtime.queue import Lane
 from iwae_core.runtime.wire import pack
 from iwae_core.training.frame import N_PICTURES
 from iwae_core.training.glance import Glance, Probe
@@ -55,7 +56,7 @@ def message(run: LiveRun, since: int, generation: int, deep: int = -1) -> bytes:
         since = deep = -1
         status, seen = run.look(since)
     glances = seen.glances if since >= 0 else seen.glances[-1:]
-    meta = _standing(status)
+    meta = _standing(status) | {"queue": _queue(run)}
     arrays: Arrays = {
         "steps": _after(seen.steps, since),
         "held_out": _after(seen.held_out, since),
@@ -89,7 +90,13 @@ def _standing(status: Status) -> dict[str, Any]:
         "cause": status.cause,
         "generation": status.generation,
         "pace": status.pace,
+        "replaying_to": status.replaying_to,
     }
+
+
+def _queue(run: LiveRun) -> str:
+    """What to tell a reader whose run has to wait for others."""
+    return run.executor.standing().sentence if isinstance(run.executor, Lane) else ""
 
 
 def _about(probe: Probe) -> dict[str, Any]:

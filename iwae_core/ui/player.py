@@ -6,7 +6,7 @@ browser at once and reaches the run a rerun later.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -36,49 +36,47 @@ def _component() -> Any:
     )
 
 
-def show(run: LiveRun, *, title: str) -> None:
+def show(
+    run: LiveRun,
+    *,
+    title: str,
+    may_drive: bool = True,
+    play: Callable[[LiveRun], None] = LiveRun.play,
+    fork: Callable[[int], None] | None = None,
+) -> None:
     """Draw the run and let a person drive it.
 
     Args:
         run: What is shown.
         title: Name of the trained objective, for the legend.
+        may_drive: Whether the run is the reader's; if not, there is only the picture.
+        play: Lets the run go on, or says why it may not.
+        fork: Begins a branch at a step; None where there is nothing to fork.
     """
+
+    def one(run: LiveRun, what: object, value: object) -> None:
+        if what == "fork" and fork is not None and isinstance(value, int) and is_count(value, 0):
+            fork(value)
+        elif what == "play" and may_drive:
+            play(run)
+        elif may_drive:
+            obey(run, what, value)
 
     def take() -> None:
         sent = (st.session_state.get(KEY) or {}).get("commands")
         heard = st.session_state.get(_HEARD, 0)
-        st.session_state[_HEARD] = obey_all(run, sent, heard)
+        st.session_state[_HEARD] = obey_all(run, sent, heard, one)
 
     _component()(
         key=KEY,
-        data={"run_id": run.run_id, "objective_title": title},
+        data={
+            "run_id": run.run_id,
+            "objective_title": title,
+            "may_drive": may_drive,
+            "may_fork": fork is not None,
+        },
         on_commands_change=take,
     )
-
-
-def obey_all(run: LiveRun, sent: object, heard: float) -> float:
-    """Obey the commands that are new, in their order.
-
-    Args:
-        run: Who is to obey; commands for another run are passed over.
-        sent: What the browser sent: ``{"run": id, "list": [[number, what, value], ...]}``. The
-            sender may be anyone: what is malformed is passed over.
-        heard: Number of the last command obeyed so far.
-
-    Returns:
-        Number of the last command obeyed now.
-    """
-    if not isinstance(sent, Mapping) or sent.get("run") != run.run_id:
-        return heard
-    listed = sent.get("list")
-    for command in listed if isinstance(listed, list) else ():
-        if not isinstance(command, list) or len(command) != 3:
-            continue
-        number, what, value = command
-        if isinstance(number, int | float) and number > heard:
-            heard = number
-            obey(run, what, value)
-    return heard
 
 
 def obey(run: LiveRun, what: object, value: object = None) -> None:
@@ -93,3 +91,34 @@ def obey(run: LiveRun, what: object, value: object = None) -> None:
         run.step(value)
     elif what == "pace":
         run.pace(value if isinstance(value, int | float) and 0 < value < math.inf else None)
+
+
+def obey_all(
+    run: LiveRun,
+    sent: object,
+    heard: float,
+    one: Callable[[LiveRun, object, object], None] = obey,
+) -> float:
+    """Obey the commands that are new, in their order.
+
+    Args:
+        run: Who is to obey; commands for another run are passed over.
+        sent: What the browser sent: ``{"run": id, "list": [[number, what, value], ...]}``. The
+            sender may be anyone: what is malformed is passed over.
+        heard: Number of the last command obeyed so far.
+        one: Obeys one command.
+
+    Returns:
+        Number of the last command obeyed now.
+    """
+    if not isinstance(sent, Mapping) or sent.get("run") != run.run_id:
+        return heard
+    listed = sent.get("list")
+    for command in listed if isinstance(listed, list) else ():
+        if not isinstance(command, list) or len(command) != 3:
+            continue
+        number, what, value = command
+        if isinstance(number, int | float) and number > heard:
+            heard = number
+            one(run, what, value)
+    return heard

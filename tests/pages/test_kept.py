@@ -73,7 +73,8 @@ def press(app, label):
 
 
 def address(app):
-    return app.query_params.get("run", [""])[0]
+    found = app.query_params.get("run", "")
+    return found if isinstance(found, str) else found[0]
 
 
 def texts(app):

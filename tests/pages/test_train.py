@@ -16,6 +16,8 @@ from iwae_core.ui import code, player
 
 @pytest.fixture(scope="module", autouse=True)
 def _workers():
+    # On a busy machine workers take longer to start than a run waits for a poll.
+    executor.warm(executor.shared())
     yield
     executor.stop_shared()
 
