@@ -76,7 +76,10 @@ export function axes(
   pen.textAlign = "center";
   pen.textBaseline = "top";
   const round = () => ticks(...x, width < 360 ? 4 : 6).map((tick) => [tick, readable(tick, x[1] - x[0])]);
-  for (const [tick, text] of xTicks ?? round()) pen.fillText(text, toX(tick), box.bottom + 5);
+  for (const [tick, text] of xTicks ?? round()) {
+    const half = pen.measureText(text).width / 2; // the last one must not end beyond the sheet
+    pen.fillText(text, Math.min(toX(tick), left + width - half), box.bottom + 5);
+  }
   if (xLabel) pen.fillText(xLabel, (box.left + box.right) / 2, top + height - 17);
   pen.textAlign = "left";
   if (yLabel) pen.fillText(yLabel, left + 2, top + 2);

@@ -58,7 +58,7 @@ function drawPlane(pen, view, numbers, model, tones, on) {
   });
   view.scale = scale;
   line(pen, scale, [[x[0], 0], [x[1], 0]], { color: tones.muted, width: 1.2, dash: [2, 4] });
-  note(pen, "as much as the noise", scale.box.right - 4, scale.toY(0) - 6, { color: tones.muted, align: "right" });
+  note(pen, "as much as the noise", scale.box.right - 4, scale.toY(0) + 16, { color: tones.muted, align: "right" });
   const place = (i, group) => [log(model.touched[i]), shown(model.added[2 * i + group])];
   const chain = (kind) => model.ways.map((way, i) => [way, i]).filter(([way]) => way.startsWith(kind) || (kind === "truncated" && way === "exact")).map(([, i]) => i);
   for (const [group, name, color] of [[DECODER, "decoder", tones.target], [ENCODER, "encoder", tones.proposal]]) {
@@ -84,7 +84,7 @@ function drawPlane(pen, view, numbers, model, tones, on) {
   note(pen, "heaviest first", scale.toX(tx) - 10, scale.toY(ty) + 5, { color: tones.text, align: "right", bold: true, halo });
   const [rx, ry] = last("resampled");
   note(pen, "drawn by weight", scale.toX(rx) + 10, scale.toY(ry) - 8, { color: tones.text, bold: true, halo });
-  note(pen, "exact", scale.toX(0) - 10, scale.box.bottom - 8, { color: tones.text, align: "right", bold: true, halo });
+  note(pen, "exact", scale.toX(0) + 4, scale.box.bottom - 18, { color: tones.text, align: "right", bold: true, halo });
   note(pen, "● encoder", scale.box.left + 8, scale.box.bottom - 26, { color: tones.proposal, bold: true, halo });
   note(pen, "■ decoder", scale.box.left + 8, scale.box.bottom - 9, { color: tones.target, bold: true, halo });
 }

@@ -7,7 +7,7 @@ import { logDensity } from "./weights.js";
 const WINDOW = [-8, 8];
 const LIMITS = { loc: [-6, 6], scale: [0.2, 4] };
 const STEP = { loc: 0.05, scale: 0.02 };
-const LIST = 184; // px for the names beside the points, where there is room
+const LIST = 204; // px for the names beside the points, where there is room
 const DEEPEST = 4; // powers of ten below the largest error: what lies deeper is drawn there
 
 function decode(meta, arrays) {
@@ -96,8 +96,10 @@ function drawBoard(pen, { below: box, list }, model, tones) {
     note(pen, String(i + 1), x, above ? Math.max(inner.top + 10, top - 5) : Math.min(inner.bottom - 4, bottom + 15), { color: tones.text, align: "center", bold: true });
   }
   if (list) drawNames(pen, points, box, model, tones);
-  note(pen, "\u2500 exact (\u25b4 beyond)", inner.left + 4, inner.bottom - 8, { color: tones.exact });
-  note(pen, `\u254c worth as much as ${reference + 1}`, inner.left + 126, inner.bottom - 8, { color: tones.muted });
+  const known = "\u2500 exact (\u25b4 beyond)";
+  note(pen, known, inner.left + 4, inner.bottom - 8, { color: tones.exact });
+  const after = inner.left + 4 + pen.measureText(known).width + 14;
+  note(pen, `\u254c worth as much as ${reference + 1}`, after, inner.bottom - 8, { color: tones.muted });
 }
 
 const colorOf = (key, tones) => (key === "monte_carlo" ? tones.target : key === "optimal" ? tones.exact : tones.bound);

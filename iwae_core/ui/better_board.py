@@ -165,13 +165,13 @@ def _std(row: Row) -> str:
     return "unknown" if row.true_std is None else digits(row.true_std)
 
 
-_HEADS = ("", "Way", "Error", "Mean error", "Exact deviation", "Cost", "Worth")
+_HEADS = ("", "Way", "Error", "Mean error", "Exact", "Cost", "Worth")
 
 
 def table(report: BoardReport) -> str:
     """The board as an HTML table."""
     reference = _reference(report)
-    cell = "padding:4px 8px;border-bottom:1px solid rgba(128,128,128,.3)"
+    cell = "padding:4px 6px;border-bottom:1px solid rgba(128,128,128,.3)"
     head = "".join(
         f'<th style="{cell};text-align:left" scope="col">{name}</th>' for name in _HEADS
     )
@@ -188,7 +188,14 @@ def table(report: BoardReport) -> str:
             str(row.cost),
             "1" if row is reference else digits(worth(row, reference), 2),
         )
-        body += "<tr>" + "".join(f'<td style="{cell}">{text}</td>' for text in cells) + "</tr>"
+        body += (
+            "<tr>"
+            + "".join(
+                f'<td style="{cell}{";white-space:normal" * (at == 1)}">{text}</td>'
+                for at, text in enumerate(cells)
+            )
+            + "</tr>"
+        )
     missing = "".join(
         f'<p style="font-size:.9rem">Not on the board: <b>{html.escape(title)}</b>, '
         f"{html.escape(reason)}.</p>"
@@ -196,7 +203,7 @@ def table(report: BoardReport) -> str:
     )
     return (
         '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="The board as a '
-        'table"><table style="border-collapse:collapse;font-size:.9rem;white-space:nowrap">'
+        'table"><table style="border-collapse:collapse;font-size:.85rem;white-space:nowrap">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{missing}"
     )
 

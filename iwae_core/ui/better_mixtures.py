@@ -6,7 +6,7 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import choices, exact, two_proposals
 from iwae_core.evaluation.studies.two_proposals import TwoProposalsConfig, TwoProposalsReport
-from iwae_core.ui import better, canvas, code, controls, formulas, parts, scenes
+from iwae_core.ui import better, canvas, code, controls, formulas, parts, predict, scenes
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
@@ -53,7 +53,7 @@ SEED = better.SEED
 
 def controls_of(link: Link) -> None:
     """Where the draws come from. Below "More": question, target, K, and q1, q2 in numbers."""
-    scenes.choose(link, SETTINGS, SCENES)
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.slider(link, SHARE, "Draws from q2, share", step=0.05)
     with st.expander("More"):
         controls.choice(

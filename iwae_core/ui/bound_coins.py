@@ -28,7 +28,7 @@ def _run(config: CoinsConfig) -> CoinsReport:
 
 def controls_of(link: Link) -> None:
     """K once more, for those who would rather move a slider than the needle."""
-    scenes.choose(link, SETTINGS, SCENES)
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     value = st.select_slider("K (coins in a box)", N_SAMPLES.stops, key=link.key(N_SAMPLES))
     link.accept(N_SAMPLES, value)
 

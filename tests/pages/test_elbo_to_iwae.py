@@ -142,7 +142,7 @@ def test_a_number_moves_the_picture_and_the_address(part, field, value):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_scene_sets_its_controls_and_says_why(part):
-    app = open_page(NAME, part=part, shift=0.3, sigma=0.35)
+    app = open_page(NAME, part=part, shift=0.3, sigma=0.35, answer_coins="up")
     for name, given in STUDIES[part].SCENES.items():
         (choice,) = [c for c in app.selectbox if c.label == "Scene"]
         choice.set_value(name).run()
