@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from iwae_core.ui import code, controls, ledger, lesson, terms
+from iwae_core.ui import code, ledger, lesson, terms
 from iwae_core.ui.url import Link
 
 text = lesson.load("claims")
@@ -11,7 +11,7 @@ st.title(text.title)
 numbers = ledger.counts()
 text.show_with("intro", numbers)
 link = Link(ledger.PAGE, *ledger.FIELDS)
-controls.choice(link, ledger.VERDICT, "Verdict", names=ledger.names())
+ledger.sort(link)
 for claim in ledger.kept(link):
     ledger.place(link, claim)
 text.show_with("closing", numbers)

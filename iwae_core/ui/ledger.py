@@ -1,10 +1,8 @@
-"""The ledger of claims on a page: filter, verdicts, and the numbers of those that are opened."""
+"""The ledger of claims on a page: the reader judges each before its verdict and numbers open."""
 
 import math
 import re
 from collections.abc import Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from html import escape
 
 import streamlit as st
@@ -19,15 +17,16 @@ from iwae_core.evaluation.studies.claims import (
     measure,
 )
 from iwae_core.evaluation.studies.evidence import FROM_TRAINING, SLOW, Finding, training_account
-from iwae_core.runtime import executor
-from iwae_core.ui import code, terms
-from iwae_core.ui.fields import ChoiceField
+from iwae_core.ui import code, controls, jobs, predict, terms
+from iwae_core.ui.fields import BoolField, ChoiceField
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import MINUS, digits, fixed
 
 PAGE = "claims"
 NONE, ALL = "none", "all"
 FILTERS = {"holds": HOLDS, "condition": CONDITION, "not": NOT_IN_GENERAL}
+ANSWERS = {name: verdict.capitalize() for name, verdict in FILTERS.items()}
+UNJUDGED = ":material/help:"
 ICONS = {
     HOLDS: ":material/check_circle:",
     CONDITION: ":material/rule:",
@@ -35,10 +34,11 @@ ICONS = {
 }
 CLAIM = ChoiceField(name="claim", default=NONE, choices=(NONE, *(one.name for one in CLAIMS)))
 VERDICT = ChoiceField(name="verdict", default=ALL, choices=(ALL, *FILTERS))
-FIELDS = (CLAIM, VERDICT)
+SHOWN = BoolField(name="shown")  # all verdicts, judged or not
+SAID = {one.name: predict.answer_field(*FILTERS, name=one.name) for one in CLAIMS}
+FIELDS = (CLAIM, VERDICT, SHOWN, *SAID.values())
 _WANTED, _FIRST = f"{PAGE}.wanted", f"{PAGE}.first"
 _ROUNDING = 1e-12  # an exact number below this is zero
-_PATIENCE = 0.25  # seconds for which a page waits for numbers before it says that they will come
 
 
 def counts() -> dict[str, int]:
@@ -55,7 +55,26 @@ def counts() -> dict[str, int]:
 
 def names() -> dict[str, str]:
     """What the filter reads."""
-    return {ALL: "All"} | {name: verdict.capitalize() for name, verdict in FILTERS.items()}
+    return {ALL: "All"} | ANSWERS
+
+
+def sort(link: Link) -> None:
+    """Place the filter, and the switch that gives all verdicts away."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        controls.choice(link, VERDICT, "Verdict", names=names())
+        controls.toggle(link, SHOWN, "Show all verdicts", help="Also those you have not judged.")
+    judged = [one for one in CLAIMS if link.value(SAID[one.name]) != predict.OPEN]
+    agreed = sum(FILTERS[link.value(SAID[one.name])] == one.verdict for one in judged)
+    hidden = sum(not revealed(link, one) for one in CLAIMS)
+    if judged:
+        st.caption(f"You have judged {len(judged)} of {len(CLAIMS)}, {agreed} as the numbers do.")
+    if hidden and link.value(VERDICT) != ALL:
+        st.caption(f"{hidden} claims that you have not judged yet stand below All only.")
+
+
+def revealed(link: Link, entry: Claim) -> bool:
+    """Whether the reader may see the verdict: after a judgement of their own, or at their wish."""
+    return link.value(SHOWN) or link.value(SAID[entry.name]) != predict.OPEN
 
 
 def kept(link: Link) -> tuple[Claim, ...]:
@@ -66,12 +85,17 @@ def kept(link: Link) -> tuple[Claim, ...]:
     found = [one for one in CLAIMS if one.name == first]
     return (
         *found,
-        *(one for one in CLAIMS if one not in found and verdict in (None, one.verdict)),
+        *(
+            one
+            for one in CLAIMS
+            if one not in found
+            and (verdict is None or (verdict == one.verdict and revealed(link, one)))
+        ),
     )
 
 
 def place(link: Link, entry: Claim) -> None:
-    """Place one claim: verdict and sentence, and when opened all that stands behind them."""
+    """Place one claim: its sentence; once judged, its verdict and all that stands behind it."""
     key = _key(entry.name)
 
     def toggled() -> None:
@@ -80,15 +104,23 @@ def place(link: Link, entry: Claim) -> None:
             st.session_state[_WANTED] = entry.name if opened else NONE
             link.set(CLAIM, st.session_state[_WANTED])
 
+    told = revealed(link, entry)
+    if key in st.session_state:  # another label would make another box, and that one is closed
+        st.session_state[key] = st.session_state[key]
     box = st.expander(
-        f"**{entry.verdict.capitalize()}** · {entry.sentence}",
-        icon=ICONS[entry.verdict],
+        f"**{entry.verdict.capitalize()}** · {entry.sentence}" if told else entry.sentence,
+        icon=ICONS[entry.verdict] if told else UNJUDGED,
         key=key,
         on_change=toggled,
     )
     if box.open:  # the others' numbers are not even worked out
         with box:
-            _details(entry)
+            said = predict.ask(link, SAID[entry.name], "Does it hold?", ANSWERS)
+            if said:
+                right = FILTERS[said] == entry.verdict
+                st.markdown(f"{'Right' if right else 'Not quite'}: **{entry.verdict}**.")
+            if told:
+                _details(entry)
 
 
 def script(link: Link) -> str:
@@ -136,18 +168,19 @@ def _details(entry: Claim) -> None:
             icon=":material/science:",
             query_params=dict(entry.query),
         )
-    if entry.name not in SLOW:
-        _show(entry, measure(entry.name))
-        return
-    try:
-        findings = _asked(entry.name).result(timeout=_PATIENCE)
-    except TimeoutError:
-        _wait(entry.name)
-    except BrokenProcessPool:  # a worker was killed; the pool starts anew
-        _asked.clear(entry.name)
-        _wait(entry.name)
-    else:
+    findings = measure(entry.name) if entry.name not in SLOW else jobs.result(_study(entry))
+    if findings:
         _show(entry, findings)
+
+
+def _study(entry: Claim) -> jobs.Study:
+    return jobs.Study(
+        kind=f"claim_{entry.name}",
+        work=measure,
+        args=(entry.name,),
+        label="The numbers",
+        seconds=5.0,
+    )
 
 
 def _show(entry: Claim, findings: Sequence[Finding]) -> None:
@@ -162,19 +195,6 @@ def _show(entry: Claim, findings: Sequence[Finding]) -> None:
         )
     said = "; ".join(filter(None, (computed, trained)))
     st.caption(f"Numbers: {said}. [Link to this claim]({PAGE}?claim={entry.name})")
-
-
-@st.cache_resource(max_entries=len(CLAIMS), show_spinner=False)
-def _asked(name: str) -> "Future[tuple[Finding, ...]]":
-    """The numbers of a claim, asked for once for all readers; a worker process finds them."""
-    return executor.shared().submit(measure, name)
-
-
-@st.fragment(run_every=1.0)
-def _wait(name: str) -> None:
-    if _asked(name).done():
-        st.rerun()
-    st.info("A worker process computes the numbers...", icon=":material/hourglass_top:")
 
 
 def _open_what_the_link_names(link: Link) -> None:

@@ -10,15 +10,20 @@ from iwae_core.ui import ledger
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 
 
-def test_a_claim_is_opened_by_keys_and_its_experiment_followed(visit):
+def test_a_claim_is_judged_by_keys_and_its_experiment_followed(visit):
     visitor = visit()
     page = visitor.open("claims")
     assert page.get_by_test_id("stExpander").count() == len(CLAIMS) + 1  # and the code
     box = page.get_by_test_id("stExpander").filter(has_text="With K = 1 the IWAE bound")
     box.locator("summary").focus()
     page.keyboard.press("Enter")
-    box.locator("table").wait_for()
     page.wait_for_url("**/claims?claim=one_is_the_elbo")
+    box.get_by_role("radio", name="Not in general").focus()
+    page.keyboard.press("Enter")
+    box.get_by_text("Not quite: holds.").wait_for()  # and the box is still open
+    box.locator("table").wait_for()
+    page.wait_for_url("**/claims?claim=one_is_the_elbo&one_is_the_elbo=not")
+    assert page.get_by_text("You have judged 1 of 15, 0 as the numbers do.").is_visible()
     box.get_by_role("link", name=re.compile("Open the experiment")).click()
     page.wait_for_url("**/elbo_to_iwae?part=three_ways")
     visitor.wait()
@@ -27,7 +32,7 @@ def test_a_claim_is_opened_by_keys_and_its_experiment_followed(visit):
 
 def test_a_slow_claim_comes_from_a_worker(visit):
     visitor = visit()
-    page = visitor.open("claims", "?claim=encoder_gradient")
+    page = visitor.open("claims", "?claim=encoder_gradient&encoder_gradient=not")
     page.locator(".lab-table tr").nth(6).wait_for(timeout=60_000)
     shown = page.locator(".lab-table td.number").all_inner_texts()
     expected = [ledger.quantity(one) for one in ledger.measure("encoder_gradient")]

@@ -4,42 +4,81 @@ import contextlib
 import io
 import math
 import re
-import time
 
 import pytest
-from harness import assert_no_error, open_page
+from harness import assert_no_error, open_page, predict, until
 
 from iwae_core.evaluation.studies.claims import CLAIMS, VERDICTS, claim, evidence
 from iwae_core.evaluation.studies.evidence import FROM_TRAINING, SLOW, Finding, training_table
+from iwae_core.runtime import executor
 from iwae_core.ui import ledger, terms
 from iwae_core.view.numbers import MINUS, digits
 
 WRITTEN = [one for one in CLAIMS if terms.exists(one.page)]
 
 
+SENTENCES = [one.sentence for one in CLAIMS]
+
+
 def boxes(app):
-    return [one for one in app.expander if "·" in one.label]
+    return [one for one in app.expander if one.label.split(" · ")[-1] in SENTENCES]
+
+
+def asked(app):
+    return [g for g in app.get("button_group") if "Predict first" in g.proto.label]
 
 
 def tables(app):
     return [element.proto.body for element in app.get("html") if "<table>" in element.proto.body]
 
 
-def opened(name, patience=90):
-    """Open one claim by its link, and come back until its numbers are there."""
-    app = open_page("claims", claim=name)
-    until = time.monotonic() + patience
-    while not tables(app) and time.monotonic() < until:
-        time.sleep(0.3)
-        app.run()
-    assert_no_error(app)
+def opened(name):
+    """Open one claim by its link, judge it, and come back until its numbers are there."""
+    app = open_page("claims", claim=name, **{name: "condition"})
+    until(app, lambda: tables(app))
     assert not app.warning
     (table,) = tables(app)
     return app, table
 
 
-def test_every_claim_stands_with_its_verdict_in_words_and_sign():
-    app = open_page("claims")
+@pytest.fixture(scope="module", autouse=True)
+def _workers():
+    yield
+    executor.stop_shared()
+
+
+def test_no_verdict_shows_before_the_reader_has_judged():
+    app = open_page("claims", claim="tightens")
+    assert [box.label for box in boxes(app)] == [
+        claim("tightens").sentence,
+        *(one.sentence for one in CLAIMS if one.name != "tightens"),
+    ]
+    assert {box.icon for box in boxes(app)} == {ledger.UNJUDGED}
+    assert len(asked(app)) == 1
+    said = " ".join(block.value for block in app.markdown)
+    assert claim("tightens").nuance not in said
+    assert not tables(app)
+    assert not app.get("page_link")
+
+
+@pytest.mark.parametrize(("answer", "first"), [("condition", "Right"), ("holds", "Not quite")])
+def test_a_judgement_opens_the_verdict_and_the_numbers_and_stands_in_the_address(answer, first):
+    app = predict(open_page("claims", claim="elbo_below"), answer)
+    assert_no_error(app)
+    assert app.query_params["elbo_below"] == answer
+    said = [block.value for block in app.markdown]
+    assert f"{first}: **holds with a condition**." in said
+    assert any(claim("elbo_below").nuance in text for text in said)
+    until(app, lambda: tables(app))
+    judged = boxes(app)[0]
+    assert judged.label == f"**Holds with a condition** · {claim('elbo_below').sentence}"
+    assert judged.icon == ledger.ICONS[claim("elbo_below").verdict]
+    told = f"You have judged 1 of {len(CLAIMS)}, {int(first == 'Right')} as the numbers do."
+    assert told in [caption.value for caption in app.caption]
+
+
+def test_every_claim_stands_with_its_verdict_in_words_and_sign_if_all_are_shown():
+    app = open_page("claims", shown=1)
     assert [box.label for box in boxes(app)] == [
         f"**{one.verdict.capitalize()}** · {one.sentence}" for one in CLAIMS
     ]
@@ -51,16 +90,25 @@ def test_every_claim_stands_with_its_verdict_in_words_and_sign():
         assert f"**{n}** {words}" in said.replace("\n", " ")
 
 
+def test_the_filter_tells_nothing_of_what_has_not_been_judged():
+    app = open_page("claims", verdict="not", downstream="holds", tightens="holds")
+    (kept,) = boxes(app)
+    assert kept.label.endswith(claim("downstream").sentence)
+    said = " ".join(caption.value for caption in app.caption)
+    assert "You have judged 2 of 15, 0 as the numbers do." in said
+    assert "13 claims that you have not judged yet stand below All only." in said
+
+
 @pytest.mark.parametrize("name", ledger.FILTERS)
 def test_the_filter_keeps_one_verdict(name):
-    app = open_page("claims", verdict=name)
+    app = open_page("claims", verdict=name, shown=1)
     assert_no_error(app)
     expected = [one.sentence for one in CLAIMS if one.verdict == ledger.FILTERS[name]]
     assert [box.label.split(" · ")[1] for box in boxes(app)] == expected
 
 
 def test_a_link_opens_its_claim_in_front_whatever_the_filter():
-    app = open_page("claims", claim="better_model", verdict="not")
+    app = open_page("claims", claim="better_model", verdict="not", shown=1)
     first = boxes(app)[0]
     assert first.label.endswith(claim("better_model").sentence)
     (table,) = tables(app)
@@ -77,11 +125,11 @@ def test_an_unknown_claim_is_said_and_nothing_opens():
 
 
 def test_what_is_opened_by_hand_stands_in_the_address_and_stays_in_its_place():
-    app = open_page("claims")
+    app = open_page("claims", shown=1)
     app.session_state["claims.downstream.open"] = True
     app.run()
     assert len(tables(app)) == 1
-    assert [box.label.split(" · ")[1] for box in boxes(app)] == [one.sentence for one in CLAIMS]
+    assert [box.label.split(" · ")[1] for box in boxes(app)] == SENTENCES
 
 
 @pytest.mark.parametrize("name", ["elbo_below", "same_model", "downstream", "inside_the_log"])
@@ -137,14 +185,14 @@ def test_the_experiment_understands_its_link(entry):
 
 
 def test_a_link_stands_only_where_the_page_is_written(monkeypatch):
-    app = open_page("claims", claim="same_model")
+    app = open_page("claims", claim="same_model", shown=1)
     assert len(app.get("page_link")) == terms.exists("side_by_side")
-    app = open_page("claims", claim="weights_correct")
+    app = open_page("claims", claim="weights_correct", shown=1)
     (link,) = app.get("page_link")
     assert link.proto.page == "borrowed_samples"
     assert "seed=2" in link.proto.query_string
     monkeypatch.setattr(terms, "LESSONS", ())
-    assert not open_page("claims", claim="weights_correct").get("page_link")
+    assert not open_page("claims", claim="weights_correct", shown=1).get("page_link")
 
 
 def test_the_slow_and_the_trained_are_claims():
