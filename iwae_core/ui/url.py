@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from iwae_core.ui.fields import BoolField, ChoiceField, Field, FloatField, IntField, SeedField
 
@@ -23,7 +24,7 @@ __all__ = ["BoolField", "ChoiceField", "FloatField", "IntField", "Link", "SeedFi
 T = TypeVar("T")
 
 _CURRENT_PAGE = "url/page"
-# A rerun this soon after a write may still carry the address from before it.
+# A whole run this soon after another one's write may still carry the address from before it.
 _STALE_SECONDS = 0.5
 
 
@@ -124,6 +125,8 @@ class Link:
         return moved
 
     def _address_is_news(self, arrived: bool) -> bool:
+        if _in_fragment():  # one of its controls asked, and may carry the address from before
+            return False
         address = st.query_params.to_dict()
         if arrived:
             # The navigation drops the query: a bare address means "as I left it".
@@ -161,9 +164,16 @@ class Link:
         current = st.query_params.to_dict()
         if address != current:
             st.query_params.from_dict(address)
-            self._memory.written_at = time.monotonic()
+            # After a write from a fragment a whole run comes from somebody who goes back.
+            self._memory.written_at = -1.0 if _in_fragment() else time.monotonic()
         if address != self._memory.address:
             self._memory.previous, self._memory.address = self._memory.address, address
+
+
+def _in_fragment() -> bool:
+    """Whether only a fragment of the page runs, and not the whole of it."""
+    context = get_script_run_ctx()
+    return context is not None and bool(context.fragment_ids_this_run)
 
 
 def _plain(text: str, limit: int = 24) -> str:

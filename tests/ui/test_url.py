@@ -172,6 +172,24 @@ def test_a_rerun_right_after_a_write_does_not_bring_the_old_address_back():
     assert address(app) == {"width": "2"}
 
 
+def test_a_control_of_a_fragment_brings_no_news_and_going_back_after_it_is_seen_at_once(
+    monkeypatch,
+):
+    app = start()
+    monkeypatch.setattr(url, "_in_fragment", lambda: True)
+    app.slider[0].set_value(2.0).run()
+    app.slider[0].set_value(2.5).run()
+    app.query_params["width"] = "2"  # what a run of the fragment still carries
+    app.run()
+    assert values(app)[1] == 2.5
+    assert address(app) == {"width": "2.5"}
+    monkeypatch.setattr(url, "_in_fragment", lambda: False)
+    app.query_params["width"] = "2"  # the whole page runs: somebody went back
+    app.run()
+    assert values(app)[1] == 2.0
+    assert address(app) == {"width": "2"}
+
+
 def test_new_noise_takes_the_next_seed_and_reset_keeps_it():
     app = start(K="50", seed="2147483647")
     app.button[0].click().run()

@@ -17,6 +17,7 @@ estimate: the mean weight is one in every dimension, and its logarithm should be
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -139,7 +140,7 @@ def run(config: LiftConfig) -> LiftReport:
     log_mean, ess_each, top_each = np.empty(0), np.empty(0), np.empty(0)
     for repeat in range(N_REPEATS):
         # Coordinates on axis 0: a sum over the first d of them runs through whole rows.
-        z = q.from_noise(NormalNoise(config.seed, "lift", repeat)((MAX_DIMS, K)))
+        z = q.from_noise(_eps(config.seed, repeat, K))
         log_p, log_q = p.log_prob(z), q.log_prob(z)
         log_w = (log_p - log_q).cumsum(dim=0)  # (D, K)
         columns = log_w[d - 1].T
@@ -164,6 +165,12 @@ def run(config: LiftConfig) -> LiftReport:
         top_each=top_each,
         plain=plain,
     )
+
+
+@lru_cache(maxsize=2 * N_REPEATS)
+def _eps(seed: int, repeat: int, n_samples: int) -> Tensor:
+    """The noise of one run, ``(D, K)``; q moves it."""
+    return NormalNoise(seed, "lift", repeat)((MAX_DIMS, n_samples))
 
 
 def _plain(log_p: Tensor, log_q: Tensor, dtype: torch.dtype) -> PlainReport:

@@ -38,6 +38,7 @@ MAX_SPREAD = {"lognormal": 4.0, "bounded": 4.0, "pareto": 0.95}
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # K of the curve
 N_REPEATS = 4000
 N_BINS = 60
+_NODES = 0.1  # distance of the nodes over eps: the gap is right to 1e-11
 
 Array = NDArray[np.float64]
 
@@ -210,7 +211,7 @@ def variance(law: str, sigma: float) -> float:
 
 def gaps(law: str, sigma: float, n_samples: Sequence[int]) -> Array:
     """Exact log p(x) - L_K for several K, nats."""
-    eps, probability = normal_nodes(1, 0.04)
+    eps, probability = normal_nodes(1, _NODES)
     bound = Law(log_ratio(law, sigma, eps[:, 0]), probability).bound(n_samples)
     return np.maximum(-bound.numpy(), 0.0)
 
@@ -226,12 +227,12 @@ def breaks_from_sigma(law: str, n_samples: int) -> float:
 
     # From above: for some K the error passes the limit, dips below and passes it again.
     grid = np.linspace(0.02, MAX_SPREAD[law], 40).tolist()
-    good = [sigma for sigma in grid if not off(sigma)]
-    if not good:
+    at = next((i for i in reversed(range(len(grid))) if not off(grid[i])), None)
+    if at is None:
         return 0.0
-    if good[-1] == grid[-1]:
+    if at == len(grid) - 1:
         return math.inf
-    low, high = good[-1], grid[grid.index(good[-1]) + 1]
+    low, high = grid[at], grid[at + 1]
     for _ in range(12):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if off(middle) else (middle, high)
