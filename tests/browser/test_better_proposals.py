@@ -140,7 +140,7 @@ def test_the_board_computes_in_a_worker_and_prints_what_the_core_finds(visit):
         report = board.run(BoardConfig(target=target, loc=loc, scale=2.5, n_samples=K, seed=seed))
         rows = {row.key: row for row in report.rows}
         assert hands.cards(page)["Importance sampling"].value == digits(rows["importance"].rmse)
-        table = page.locator("table").filter(has_text="Exact deviation")
+        table = page.locator("table").filter(has_text="Mean error")
         for row in report.rows:
             cells = table.locator("tr").filter(has_text=row.title).first.locator("td")
             texts = cells.all_inner_texts()

@@ -6,12 +6,13 @@ import hands
 import numpy as np
 import pytest
 
-from iwae_core.evaluation.studies import backward_cost, contributions, fans, snr
+from iwae_core.evaluation.studies import contributions, fans, snr
 from iwae_core.evaluation.studies.backward_cost import BackwardCostReport
 from iwae_core.evaluation.studies.contributions import ContributionsConfig
 from iwae_core.evaluation.studies.fans import FansConfig
 from iwae_core.evaluation.studies.snr import SnrConfig
 from iwae_core.ui import gradients_backward, jobs
+from iwae_core.ui.gradients_fans import NAMES
 from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "gradients"
@@ -47,10 +48,64 @@ def assert_samples(page, config):
     assert shown["ELBO | bound"].value == f"{fixed(report.elbo)} | {fixed(report.bound)}"
 
 
-def test_twelve_random_states_of_samples_print_the_numbers_of_the_study(visit):
+def assert_fans(page, config):
+    """Hold that the cards say what the study of this very fan finds."""
+    report, shown = fans.run(config), hands.cards(page)
+    assert shown["Encoder: right half"].value == percent(report.agreeing[0])
+    assert shown["Decoder: right half"].value == percent(report.agreeing[1])
+    assert shown["Signal to noise"].value == both(report.snr.reshape(2, 2).mean(axis=1))
+    bias = np.hypot(*(report.mean - report.bound_gradient)[:2])
+    assert shown["Away from the bound's"].value == digits(bias)
+    assert shown["Bound (nats)"].value == fixed(report.bound, 3)
+
+
+def assert_snr(page, report, estimator, K):
+    """Hold that the cards say what the study finds at this K."""
+    e, s, shown = report.estimators.index(estimator), snr.N_SAMPLES.index(K), hands.cards(page)
+    for group, name in enumerate(("Encoder", "Decoder")):
+        assert shown[f"{name}'s ratio"].value == digits(report.snr[e, s, group])
+        if K <= snr.MAX_REPEATED:
+            measured = digits(report.snr_hat[e, s, group])
+            assert shown[f"{name}'s ratio"].note == f"measured {measured} (100 repeats)"
+    slopes = " | ".join(fixed(slope, 3) for slope in report.slope[e])
+    assert shown["Slopes"].value == slopes
+
+
+def assert_backward(page, way):
+    """Hold that the cards say what the study finds for this way at the usual q."""
+    report = jobs.shipped(BackwardCostReport, "gradients_backward_shifted")
+    at = gradients_backward.WAYS.index(way)
+    errors, shown = gradients_backward.by_group(report), hands.cards(page)
+    assert shown["Go backward"].value == percent(report.modes[at].touched)
+    assert shown["Added error"].value == both(errors["added"][at], 2)
+    assert shown["Bias"].value == both(errors["bias"][at], 2)
+    assert shown["Bias over mean"].value == both(errors["of_mean"][at], 2)
+
+
+def test_random_states_of_the_other_parts_print_the_numbers_of_the_studies(visit):
+    draws = np.random.default_rng(6)
+    page = visit().open(NAME)
+    home, report = page.url, snr.run(SnrConfig())
+    for _ in range(4):
+        estimator, K = str(draws.choice(list(NAMES))), int(draws.choice(fans.N_SAMPLES[1:]))
+        page.goto(f"{home}?part=fans&estimator={estimator}&K={K}")
+        hands.ready(page)
+        assert_fans(page, FansConfig(estimator=estimator, n_samples=K))
+    for _ in range(3):
+        estimator, K = str(draws.choice(list(NAMES))), int(draws.choice(snr.N_SAMPLES[1:]))
+        page.goto(f"{home}?part=snr&answer_snr=falls&estimator={estimator}&at={K}")
+        hands.ready(page)
+        assert_snr(page, report, estimator, K)
+    for way in draws.choice(gradients_backward.WAYS, size=3, replace=False):
+        page.goto(f"{home}?part=backward&way={way}")
+        hands.ready(page)
+        assert_backward(page, str(way))
+
+
+def test_ten_random_states_of_samples_print_the_numbers_of_the_study(visit):
     draws = np.random.default_rng(5)
     page = visit().open(NAME)
-    for _ in range(12):
+    for _ in range(10):
         config = ContributionsConfig(
             shift=round(draws.uniform(-3, 3), 2),
             scale=round(draws.uniform(1, 2), 2),
@@ -98,14 +153,7 @@ def test_k_moves_along_the_bound_and_the_estimator_is_a_press(visit):
     with hands.answered(page):
         page.get_by_role("button", name="Stick the landing", exact=True).click()
     assert query(page)["estimator"] == "stick_the_landing"
-    config = FansConfig(estimator="stick_the_landing", n_samples=8)
-    report, shown = fans.run(config), hands.cards(page)
-    assert shown["Encoder: right half"].value == percent(report.agreeing[0])
-    assert shown["Decoder: right half"].value == percent(report.agreeing[1])
-    assert shown["Signal to noise"].value == both(report.snr.reshape(2, 2).mean(axis=1))
-    bias = np.hypot(*(report.mean - report.bound_gradient)[:2])
-    assert shown["Away from the bound's"].value == digits(bias)
-    assert shown["Bound (nats)"].value == fixed(report.bound, 3)
+    assert_fans(page, FansConfig(estimator="stick_the_landing", n_samples=8))
     with hands.answered(page):
         page.get_by_role("button", name="DReG", exact=True).click()
     assert hands.cards(page)["Away from the bound's"].note == "unbiased for the bound"
@@ -124,31 +172,17 @@ def test_a_line_is_drawn_before_the_curves_are_shown(visit):
         page.keyboard.press("Enter")
     assert query(page)["answer_snr"] == "falls"
     page.get_by_text("Right: it falls.").wait_for()
-    report = snr.run(SnrConfig())
     hands.press(page, "at", "ArrowRight")
-    s, shown = snr.N_SAMPLES.index(128), hands.cards(page)
     assert query(page)["at"] == "128"
-    for group, name in enumerate(("Encoder", "Decoder")):
-        card = shown[f"{name}'s ratio"]
-        assert card.value == digits(report.snr[0, s, group])
-        assert card.note == f"measured {digits(report.snr_hat[0, s, group])} (100 repeats)"
-    slopes = " | ".join(fixed(slope, 3) for slope in report.slope[0])
-    assert shown["Slopes"].value == slopes
-    assert shown["Slopes"].note.endswith(f"you drew {fixed(guess)}")
+    assert_snr(page, snr.run(SnrConfig()), "reparameterized", 128)
+    assert hands.cards(page)["Slopes"].note.endswith(f"you drew {fixed(guess)}")
 
 
 def test_the_ring_goes_from_one_way_backward_to_another(visit):
     page = visit(viewport={"width": 390, "height": 844}).open(NAME, "?part=backward&way=exact")
     hands.press(page, "way", "ArrowRight", "ArrowRight", "ArrowRight")
     assert query(page)["way"] == "truncated_0.1"
-    report = jobs.shipped(BackwardCostReport, "gradients_backward_shifted")
-    at = gradients_backward.WAYS.index("truncated_0.1")
-    errors, shown = gradients_backward.by_group(report), hands.cards(page)
-    assert shown["Go backward"].value == percent(report.modes[at].touched)
-    assert shown["Added error"].value == both(errors["added"][at], 2)
-    assert shown["Bias"].value == both(errors["bias"][at], 2)
-    assert shown["Bias over mean"].value == both(errors["of_mean"][at], 2)
-    assert report.n_repeats == backward_cost.N_REPEATS
+    assert_backward(page, "truncated_0.1")
     box = hands.knob(page, "way").bounding_box()
     assert (box["width"], box["height"]) == pytest.approx((44, 44), abs=0.01)
     with hands.answered(page):

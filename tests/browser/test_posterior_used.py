@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from iwae_core.evaluation.studies import posterior_used as study
+from iwae_core.evaluation.studies.posterior_digits import N_DIGITS, of_digit
 from iwae_core.evaluation.studies.posterior_targets import TARGETS
+from iwae_core.evaluation.studies.posterior_trained import TRAINED_AT
 from iwae_core.evaluation.studies.posterior_used import PosteriorUsedConfig
-from iwae_core.ui import posterior_best
+from iwae_core.rng import make_generator
+from iwae_core.ui import posterior_best, posterior_digits
 from iwae_core.view.numbers import digits
 
 NAME = "posterior_used"
@@ -22,7 +25,11 @@ def query(page):
 
 def assert_cards(page, config, before=""):
     """Hold that the cards say what the core computes for this state."""
-    report, shown = study.run(config), hands.cards(page)
+    assert_report(page, study.run(config), before)
+
+
+def assert_report(page, report, before=""):
+    shown = hands.cards(page)
     for label, value, error in (
         ("KL(q‖p)", report.kl_q, report.kl_q_error),
         ("KL(q_K‖p)", report.kl_used, report.kl_used_error),
@@ -34,10 +41,17 @@ def assert_cards(page, config, before=""):
         assert shown["Draws that count"].value == digits(report.effective)
 
 
-def test_ten_random_states_print_the_numbers_of_the_core(visit):
+def assert_trained(page, target, K):
+    best = posterior_best.best(target)
+    for before, (x, y, scale) in (("ELBO: ", best["1"]), ("IWAE: ", best[str(K)])):
+        config = PosteriorUsedConfig(target=target, loc_1=x, loc_2=y, scale=scale, n_samples=K)
+        assert_cards(page, config, before)
+
+
+def test_twenty_random_states_print_the_numbers_of_the_core(visit):
     draws = np.random.default_rng(4)
     page = visit(viewport=TALL).open(NAME)
-    for _ in range(10):
+    for _ in range(8):
         target = str(draws.choice(list(TARGETS)))
         config = PosteriorUsedConfig(
             target=target,
@@ -51,6 +65,16 @@ def test_ten_random_states_print_the_numbers_of_the_core(visit):
             K=config.n_samples,
         )  # fmt: skip
         assert_cards(page, config)
+    for seed in range(6):  # which makes each state another one
+        target, K = str(draws.choice(list(TARGETS))), int(draws.choice(TRAINED_AT))
+        hands.turn(page, part="trained", target=target, trained_K=K, seed=seed)
+        assert_trained(page, target, K)
+    for seed in range(6):
+        index, K = int(draws.integers(N_DIGITS)), int(draws.choice([1, 2, 10, 77, 1000]))
+        hands.turn(page, part="digits", digit=index, used_K=K, seed=seed)
+        for name, before in (("digits_elbo", "ELBO: "), ("digits_iwae", "IWAE: ")):
+            found = of_digit(posterior_digits.network(name), index, K, make_generator(0))
+            assert_report(page, found, before)
 
 
 def test_q_moves_at_once_as_a_preview_and_the_exact_report_follows(visit):
@@ -130,12 +154,7 @@ def test_the_k_of_the_training_steps_through_its_stops_and_moves_the_right_q(vis
     page = visit(viewport=TALL).open(NAME, "?part=trained&target=two_modes")
     hands.press(page, "K", "ArrowLeft")
     assert query(page)["trained_K"] == "10"
-    best = posterior_best.best("two_modes")
-    for before, (x, y, scale) in (("ELBO: ", best["1"]), ("IWAE: ", best["10"])):
-        config = PosteriorUsedConfig(
-            target="two_modes", loc_1=x, loc_2=y, scale=scale, n_samples=10
-        )
-        assert_cards(page, config, before)
+    assert_trained(page, "two_modes", 10)
 
 
 def test_a_phone_keeps_the_handles_inside(visit):

@@ -1,0 +1,68 @@
+"""Every part of every lesson by keyboard alone: switch, each handle, question, code."""
+
+import re
+
+import hands
+import pytest
+
+PARTS = {
+    "better_proposals": 4,
+    "elbo_to_iwae": 4,
+    "gradients": 4,
+    "posterior_used": 3,
+    "when_weights_fail": 4,
+}
+WITHOUT_QUESTION = {"How many samples"}  # there the flag is the prediction
+
+
+def enter(page, control):
+    """Press Enter on a control that has the focus."""
+    control.focus()
+    page.keyboard.press("Enter")
+
+
+def move(page, name):
+    """Press an arrow key on a handle, and hold that the address has followed."""
+    knob, before = hands.knob(page, name), page.url
+    at, top = (float(knob.get_attribute(f"aria-value{end}")) for end in ("now", "max"))
+    said = knob.get_attribute("aria-valuetext")
+    assert knob.get_attribute("aria-label")
+    assert said
+    hands.press(page, name, "ArrowRight" if at < top else "ArrowLeft")
+    assert page.url != before, f"{name} at {said} did not move"
+
+
+def parts_of(page):
+    return page.get_by_role("radiogroup", name="Part", exact=True).get_by_role("radio")
+
+
+@pytest.mark.parametrize("lesson", PARTS)
+def test_every_part_is_chosen_moved_answered_and_read_by_keys(visit, lesson):
+    visitor = visit()
+    page = visitor.open(lesson)
+    hands.ready(page)
+    names = parts_of(page).all_inner_texts()
+    assert len(names) == PARTS[lesson]
+    for at, part in enumerate(names):
+        if at:
+            with hands.answered(page):
+                enter(page, parts_of(page).nth(at))
+        handles = page.locator(".lab-knob").evaluate_all("all => all.map((k) => k.dataset.name)")
+        assert handles
+        for name in handles:
+            move(page, name)
+        if part not in WITHOUT_QUESTION:
+            question = page.get_by_role("radiogroup", name=re.compile("Predict first"))
+            told = page.get_by_test_id("stMarkdown")
+            before = told.count()
+            enter(page, question.get_by_role("radio").last)
+            page.wait_for_function(
+                "before => document.querySelectorAll('[data-testid=stMarkdown]').length > before",
+                arg=before,
+            )
+        enter(
+            page,
+            page.get_by_test_id("stExpander").filter(has_text="Show the code").locator("summary"),
+        )
+        page.get_by_test_id("stCode").wait_for()
+        visitor.assert_content()
