@@ -42,6 +42,7 @@ import { unpack } from "./wire.js";
 
 const TWEEN_MS = 260;
 const GLIDE_MS = 520;
+const MOST_UNDONE = 100; // steps that Ctrl+Z takes back
 const stages = new WeakMap(); // parentElement -> Stage
 let received = 0; // messages to all scenes of the document
 
@@ -179,6 +180,7 @@ class Stage {
     this.invalidate();
     if (same(this.state, this.meta.state)) return;
     this.history.push({ ...this.meta.state });
+    if (this.history.length > MOST_UNDONE) this.history.shift();
     this.tell();
   }
 
