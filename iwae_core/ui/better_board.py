@@ -191,7 +191,7 @@ def table(report: BoardReport) -> str:
         body += (
             "<tr>"
             + "".join(
-                f'<td style="{cell}{";white-space:normal" * (at == 1)}">{text}</td>'
+                f'<td style="{cell}{";white-space:normal;min-width:8rem" * (at == 1)}">{text}</td>'
                 for at, text in enumerate(cells)
             )
             + "</tr>"
