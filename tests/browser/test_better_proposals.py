@@ -182,30 +182,3 @@ def test_the_rare_event_and_the_board_are_dragged(visit):
     hands.drag(page, "loc", -50)
     assert float(query(page)["loc"]) < 1
     assert hands.cards(page)["Importance sampling"].value != error
-
-
-def test_every_part_works_by_keyboard_alone(visit):
-    page = visit().open(NAME)
-    hands.ready(page)
-    for part, name, field, keys in [
-        ("ratio", "peak", "ratio_loc", ("ArrowRight", "PageDown")),
-        ("ratio", "K", "ratio_K", ("ArrowRight",)),
-        ("mixtures", "scale2", "scale2", ("PageUp",)),
-        ("rare", "a", "a", ("ArrowLeft", "PageDown")),
-        ("board", "scale", "scale", ("PageDown",)),
-    ]:
-        chosen = {"ratio": "Divide", "mixtures": "Several", "rare": "A rare", "board": "All on"}
-        button = page.get_by_role("radio", name=re.compile(chosen[part]))
-        if not button.count():
-            button = page.get_by_role("button", name=re.compile(chosen[part]))
-        button.first.focus()
-        page.keyboard.press("Enter")
-        hands.knob(page, name).wait_for()
-        hands.press(page, name, *keys)
-        assert field in query(page)
-    button = page.get_by_role("button", name="A fifth of the draws from a wide density")
-    if not button.count():
-        button = page.get_by_role("radio", name="A fifth of the draws from a wide density")
-    button.first.focus()
-    page.keyboard.press("Enter")
-    page.get_by_text("Only new draws reach a place").wait_for()
