@@ -1,6 +1,5 @@
-"""Better proposals under the hand: dragged, by keyboard, and the numbers on screen checked."""
+"""Better proposals under the hand: dragged, and the numbers on screen checked."""
 
-import re
 from urllib.parse import parse_qs, urlsplit
 
 import hands
