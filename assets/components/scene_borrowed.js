@@ -24,11 +24,19 @@ function decode(meta, arrays, before) {
 
 const at = ([low, high], part) => low + part * (high - low);
 
+// Noise and constants are there for some degrees of freedom: on the way between two states, which
+// the engine eases, the nearest of them counts.
+function stopOf(df, { df_stops: stops }) {
+  const away = stops.map((stop) => Math.abs(Math.log(stop / df)));
+  return away.indexOf(Math.min(...away));
+}
+
 // q as the formulas know it.
 function proposal({ family, loc, scale, df }, model) {
   const core = { family, loc, scale };
   if (family === "student_t") {
-    return { ...core, df, log_constant: model.log_constants[model.df_stops.indexOf(df)] };
+    const stop = stopOf(df, model);
+    return { ...core, df: model.df_stops[stop], log_constant: model.log_constants[stop] };
   }
   if (family !== "defensive") return core;
   const components = [{ family: "normal", loc, scale }, model.safe];
@@ -39,7 +47,7 @@ function compute(state, model) {
   const { K, fixed: stays } = model;
   const target = targetOf(state, model);
   const q = proposal(state, model);
-  const row = state.family === "student_t" ? model.df_stops.indexOf(state.df) : model.x.length - 1;
+  const row = state.family === "student_t" ? stopOf(state.df, model) : model.x.length - 1;
   const x = model.x[row];
   const [z, logW, f] = [new Float64Array(K), new Float64Array(K), new Float64Array(K)];
   for (let k = 0; k < K; k++) {
@@ -142,7 +150,7 @@ function handles({ state, numbers, model, view }) {
 
 // Rungs of the tail handle: the degrees of freedom, heavy to light; beyond them the normal density.
 const rungOf = (state, model) =>
-  state.family === "normal" ? model.df_stops.length : model.df_stops.indexOf(state.df);
+  state.family === "normal" ? model.df_stops.length : stopOf(state.df, model);
 
 function onRung(state, model, rung) {
   const { df_stops: stops } = model;
