@@ -23,19 +23,27 @@ def panel(link: Link) -> None:
         _draw(link)
     elif chosen == fields.UPLOAD:
         training_upload.panel(link)
-    elif missing := datasets.missing_files(chosen):
-        _fetch(chosen, missing)
+    else:
+        try:
+            missing = datasets.missing_files(chosen)
+        except ValueError as fault:  # the data folder that the environment names
+            st.error(str(fault), icon=":material/folder_off:")
+            return
+        if missing:
+            _fetch(chosen, missing)
 
 
 def is_here(values: training_config.Values) -> bool:
     """Whether the data can be read without a download; :func:`panel` has said what is missing."""
     name = training_config.dataset_of(values)
+    if name.startswith(drawn.PREFIX):
+        return True  # with too few points or none: the configuration says so
     if name == uploads.PREFIX:
         return False
     try:
         return not datasets.missing_files(name)
     except ValueError:
-        return True  # wrong in another way: the configuration says which
+        return False
 
 
 def _draw(link: Link) -> None:

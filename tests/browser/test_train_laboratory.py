@@ -6,6 +6,8 @@ import re
 import hands
 import pytest
 
+from iwae_core.ui.training_presets import PRESETS
+
 
 class Lab:
     """What a reader sees of the live picture, and the buttons that drive it."""
@@ -32,8 +34,9 @@ class Lab:
 
 def test_a_preset_plays_and_K_and_objective_change_in_flight(visit):
     lab = Lab(visit())
-    lab.choose("Scene", "Pinwheel, two latents")
-    lab.page.get_by_text("two latents for two coordinates").wait_for()
+    scene = PRESETS["pinwheel"]
+    lab.choose("Scene", scene.title)
+    lab.page.get_by_text(scene.why).wait_for()
     lab.page.wait_for_url(re.compile("data=pinwheel"))
     lab.press("Play")
     lab.wait_for("Number(dataset.step) > 20")

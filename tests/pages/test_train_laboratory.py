@@ -195,6 +195,15 @@ def test_missing_files_are_named_with_two_ways_to_get_them(visit, tmp_path, monk
         assert held(app) is None
 
 
+def test_a_data_folder_that_is_not_there_is_named(visit, monkeypatch):
+    monkeypatch.setenv("IWAE_LAB_DATA", "/no/such/folder")
+    app = visit(data="mnist")
+    assert not app.exception
+    (error,) = app.error
+    assert "must name an existing folder, got '/no/such/folder'" in error.value
+    assert held(app) is None
+
+
 def test_a_drawing_in_the_address_is_trained_on(visit):
     code = drawn.encode([(10 + i, 20 + (7 * i) % 30) for i in range(40)])
     app = visit(data="drawn", points=code, latents=2)
