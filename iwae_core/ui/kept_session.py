@@ -24,6 +24,7 @@ Adopt = Callable[[Link, TrainConfig], None]  # sets the page's controls to a run
 
 _HELD = "runs.held"  # the live id of the session's run; ui.runs holds it too
 _STATE = "kept.state"
+STEP = "kept.step"  # key of the step to fork at; a run's own last step where it is not set
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -118,6 +119,7 @@ def show(link: Link, adopt: Adopt, run: LiveRun, record: Record, *, is_mine: boo
     leave(run)
     state = session()
     st.session_state[_HELD] = run.run_id
+    st.session_state.pop(STEP, None)
     watched.stay(run.run_id)
     state.shown, state.is_mine, state.without_controls = record.id, is_mine, ""
     name(link, record.id)

@@ -9,9 +9,10 @@ import pytest
 
 from iwae_core.runtime import executor, kept, watched
 from iwae_core.runtime.kept_bundle import unpack
+from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.lineage import replay
 from iwae_core.training.frame import observe
-from iwae_core.ui import kept as panel
+from iwae_core.ui import kept_list as panel
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -197,14 +198,14 @@ def test_names_limits_and_refusals_are_told_in_the_box(page, monkeypatch):
     harness.assert_no_error(page)
     assert ("my run", 5) in [row[:2] for row in rows(page)]
     keeper = kept.shared()
-    monkeypatch.setattr(keeper, "limits", kept.Limits(n_kept=1))
+    monkeypatch.setattr(keeper._writer, "limits", Limits(n_kept=1))
     page.run()
     assert "1 of 1 kept" in texts(page)
     (button,) = [button for button in page.button if button.label == "Fork"]
     button.click().run()
     assert [error.value for error in page.error] == ["1 of 1 runs are kept; delete one first"]
     assert held(page) is run
-    monkeypatch.setattr(keeper, "limits", kept.Limits(n_playing=0))
+    monkeypatch.setattr(keeper._writer, "limits", Limits(n_playing=0))
     page.run()
     harness.assert_no_error(page)
 
@@ -226,7 +227,7 @@ def test_the_exported_script_prints_the_numbers_of_the_run(page, capsys):
     page.select_slider(key="train.K").set_value(8).run()
     run = train(page, 12)
     keeper = kept.shared()
-    data = panel._export(keeper, keeper.record_of(run))
+    data = panel.export(keeper, keeper.record_of(run))
     bundle = unpack(data)
     assert np.array_equal(bundle.state.parameters, run.state.parameters)
     assert np.array_equal(bundle.curves[0], run.history.steps.rows)

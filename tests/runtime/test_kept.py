@@ -10,7 +10,8 @@ import psutil
 import pytest
 from by_hand import ByHand
 
-from iwae_core.runtime.kept import Keeper, Limits
+from iwae_core.runtime.kept import Keeper
+from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.lineage import replay
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store import Store
@@ -94,7 +95,7 @@ def test_each_slice_is_written_and_a_state_only_now_and_then(world):
     steps, kept = [], []
     for _ in range(12):
         world.pool.finish()
-        world.keeper._writer.submit(int).result()  # what was scheduled before is done
+        world.keeper._writer._thread.submit(int).result()  # what was scheduled before is done
         steps.append(world.keeper.store.get(record_id).step == run.status().step)
         kept.append(len(world.keeper.store.kept_steps(record_id)))
         world.now += 1.0
@@ -112,7 +113,7 @@ def test_after_a_killed_server_the_run_stands_where_its_last_slice_ended(world):
         if at == 3:
             run.change(n_samples=8)
         world.pool.finish()
-    world.keeper._writer.submit(int).result()
+    world.keeper._writer._thread.submit(int).result()
     lost, rows = run.snapshot(), run.history.seen().steps
     run.on_news = lambda: None
     killed = world.keeper  # without a word: nothing is flushed
@@ -131,7 +132,7 @@ def test_after_a_killed_server_the_run_stands_where_its_last_slice_ended(world):
     world.play(again)
     world.keeper.flush()
     assert world.keeper.store.get(record_id).step == again.status().step > record.step
-    killed._writer.shutdown()
+    killed._writer._thread.shutdown()
     killed.store.close()
 
 
@@ -304,8 +305,8 @@ def test_fifty_opened_played_and_closed_runs_leave_rows_and_nothing_else(world):
         world.open(1, seed=seed).close()
     world.keeper.flush()
     assert traces() == before
-    assert not world.keeper._entries
-    assert not world.keeper._marked
+    assert not world.keeper._writer._entries
+    assert not world.keeper._writer._marked
     assert len(world.keeper.store.of("me")) == LIMITS.n_recent
     assert len(list(world.keeper.store.folder.iterdir())) == LIMITS.n_recent
 

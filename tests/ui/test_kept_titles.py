@@ -5,7 +5,7 @@ import pytest
 from iwae_core.runtime.lineage import Lineage
 from iwae_core.runtime.store import Record, lineage_to_json
 from iwae_core.training import Stop, TrainConfig
-from iwae_core.ui.kept import table
+from iwae_core.ui.kept_list import table
 from iwae_core.ui.kept_titles import Leaf, common_ancestor, title, tree
 
 PAST = lineage_to_json(Lineage(TrainConfig()))

@@ -1,0 +1,48 @@
+"""What one browser may have: so many runs, so many bytes, so many runs that play."""
+
+from dataclasses import dataclass
+
+from iwae_core.runtime.store import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one browser may have; stated on the page before it is reached.
+
+    Attributes:
+        n_playing: Runs that play at one time.
+        n_kept: Runs with a name, and branches.
+        n_recent: Other runs; the oldest make room for new ones.
+        n_bytes: Of the states of all its runs together.
+    """
+
+    n_playing: int = 4
+    n_kept: int = 60
+    n_recent: int = 10
+    n_bytes: int = 500_000_000
+
+    def check_room(self, used: Usage) -> None:
+        """Refuse another kept run where a limit is met.
+
+        Raises:
+            ValueError: With a sentence for the reader.
+        """
+        if used.n_kept >= self.n_kept:
+            raise ValueError(f"{used.n_kept} of {self.n_kept} runs are kept; delete one first")
+        if used.n_bytes >= self.n_bytes:
+            raise ValueError(
+                f"the kept runs take {used.n_bytes / 1e6:.0f} of {self.n_bytes / 1e6:.0f} MB; "
+                "delete some first"
+            )
+
+    def check_may_play(self, n_playing: int) -> None:
+        """Refuse another playing run where the limit is met.
+
+        Raises:
+            ValueError: With a sentence for the reader.
+        """
+        if n_playing >= self.n_playing:
+            raise ValueError(
+                f"{self.n_playing} runs of yours are playing, as many as one browser may; "
+                "pause one of them first"
+            )
