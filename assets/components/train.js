@@ -68,7 +68,7 @@ class View {
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     this.commands = [];
-    this.frames = 0;
+    this.frames = this.distinct = 0; // pictures painted, and those that showed another moment
     this.forget();
   }
 
@@ -255,6 +255,9 @@ class View {
       panel.paint(panel, view);
     }
     this.frames += 1;
+    const drawn = this.feed.film.playhead;
+    if (drawn !== this.drawn) this.distinct += 1;
+    this.drawn = drawn;
   }
 
   paintStatus(step) {
@@ -287,7 +290,8 @@ class View {
   // What tests and benchmarks read. A pause is told when the picture stands where the run stands.
   tell(step) {
     const { meta, film, heldOut } = this.feed;
-    const settled = !this.wish && !film.frozen && film.playhead === film.end;
+    const whole = film.end >= (meta?.step ?? 0) || meta.mode === "stopped";
+    const settled = !this.wish && !film.frozen && film.playhead === film.end && whole;
     const mode = this.mode() === "playing" || settled ? this.mode() : "settling";
     this.say(this.back === null ? mode : "back", step);
     Object.assign(this.root.dataset, {
@@ -296,7 +300,9 @@ class View {
       mode,
       samples: meta?.n_samples ?? 0,
       held: heldOut.at(-1)?.[3] ?? "",
-      points: this.feed.steps.latest,
+      distinct: this.distinct,
+      glances: film.count,
+      points: this.feed.steps.total,
       back: this.back ?? "",
       sight: this.moment?.glance.step ?? "",
       gliding: film.moving,

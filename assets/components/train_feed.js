@@ -59,7 +59,7 @@ export class Feed {
         if (answer.status === 204) return this.gone();
         if (answer.status === 200) {
           this.take(unpack(await answer.arrayBuffer()), performance.now());
-          if (this.meta.mode === "playing") pause = PLAYING_MS;
+          if (this.meta.mode === "playing" || this.film.end < this.meta.step) pause = PLAYING_MS;
           this.heard();
         }
       } catch (fault) {

@@ -10,6 +10,7 @@ const SPARE = 1.15; // better late than to arrive early and stand still
 export class Film {
   constructor() {
     this.interval = 400;
+    this.count = 0;
     this.clear();
   }
 
@@ -33,6 +34,7 @@ export class Film {
   add(glances, now, jump = false) {
     if (!glances.length) return;
     const first = !this.glances.length;
+    this.count += glances.length;
     this.glances.push(...glances);
     if (this.arrived !== null) {
       const gap = Math.min(SLOWEST_MS, now - this.arrived);

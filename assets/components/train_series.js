@@ -12,11 +12,13 @@ export class Series {
     this.pending = null;
     this.count = 0;
     this.latest = -1;
+    this.total = 0;
   }
 
   // One row [step, value, ...]; rows come in the order of their steps.
   push(row) {
     this.latest = row[0];
+    this.total += 1;
     if (this.pending === null) this.pending = row.slice();
     else {
       this.pending[0] = row[0];

@@ -84,7 +84,7 @@ class LiveRun:
         config: TrainConfig | Origin,
         executor: Executor,
         *,
-        slice_seconds: float = 0.25,
+        slice_seconds: float = 0.3,
         lease_seconds: float = 20.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

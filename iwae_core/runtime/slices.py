@@ -9,7 +9,6 @@ from iwae_core.models.model import LatentModel
 from iwae_core.training import Records, RunState, Slice, TrainConfig, advance, begin
 from iwae_core.training.frame import Frame, deep_bound, observe
 from iwae_core.training.glance import Glance, Probe, glance, probe
-from iwae_core.training.state import model_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,13 +41,13 @@ class Done:
     Attributes:
         state: Where the run stands now.
         records: What each step saw.
-        glances: In the order of their steps; the last is of ``state``.
+        glances: In the order of their steps.
         frame: The whole picture of ``state``, if it was asked for.
         probe: The data that pictures are about; comes where it was asked for.
         wall_seconds: All steps and the glances between them by the clock on the wall.
         step_seconds: All steps together by the processor's clock, which other work does not move.
         glance_seconds: One glance on the way, by that clock; 0 if there was none.
-        look_seconds: The frame at the end, or the last glance, by that clock.
+        look_seconds: The frame at the end, by that clock; 0 without one.
     """
 
     state: RunState
@@ -94,14 +93,14 @@ def carry_out(work: Work) -> Done:
     ended, stepped = time.perf_counter(), time.thread_time()
     after = taken.state
     # A slice that went wrong ends earlier than the last glance of it.
-    glances = [seen for seen in watcher.glances if seen.step < after.step]
-    axes = glances[-1].axes if glances else work.axes
-    frame = observe(after, axes) if work.look else None
-    last = frame.glance if frame else glance(model_of(after), after.config, after.step, axes)
+    glances = [seen for seen in watcher.glances if seen.step <= after.step]
+    frame = observe(after, glances[-1].axes if glances else work.axes) if work.look else None
+    if frame is not None:
+        glances.append(frame.glance)
     return Done(
         state=after,
         records=taken.records,
-        glances=(*glances, last),
+        glances=tuple(glances),
         frame=frame,
         probe=fixed,
         wall_seconds=ended - began,
@@ -119,19 +118,23 @@ def look_deep(state: RunState) -> Deep:
 
 
 class _Watcher:
-    """Glances at a run in training, so many seconds apart."""
+    """Glances at a run in training, so many seconds apart; the last by the slice's end."""
 
     def __init__(self, work: Work, config: TrainConfig, first_step: int) -> None:
         self.glances: list[Glance] = []
         self.seconds = 0.0
         self._config = config
         self._axes = work.axes
+        # The state after the last step is looked at in full, or glanced at if it is about time.
         self._last_step = first_step + work.n_steps
+        self._skip_last = work.look
         self._every = work.glance_every
         self._due = time.perf_counter() + work.glance_every
 
     def __call__(self, model: LatentModel, step: int) -> None:
-        if time.perf_counter() < self._due or step == self._last_step:  # the end gets its own
+        last = step == self._last_step
+        early = 0.5 * self._every if last else 0.0
+        if time.perf_counter() < self._due - early or (last and self._skip_last):
             return
         began = time.thread_time()
         seen = glance(model, self._config, step, self._axes)

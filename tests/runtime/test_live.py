@@ -255,7 +255,7 @@ def _n_threads():
     return torch.get_num_threads()
 
 
-def test_a_slice_brings_glances_of_its_steps_and_ends_with_one(pool):
+def test_a_slice_brings_glances_of_its_steps(pool):
     run = LiveRun(dataclasses.replace(SMALL, dataset="digits", hidden=(100, 100)), pool)
     pool.finish()
     run.play()
@@ -264,8 +264,8 @@ def test_a_slice_brings_glances_of_its_steps_and_ends_with_one(pool):
     seen = run.history.seen(-1)
     steps = [glance.step for glance in seen.glances]
     assert steps == sorted(set(steps))
-    assert steps[-1] == run.status().step
-    assert len(steps) > 4  # more than the beginning and the end of each slice
+    assert run.status().step - steps[-1] <= run.status().step // 10
+    assert len(steps) > 4  # more than one for each slice
 
 
 def test_however_often_it_is_looked_at_a_run_takes_the_same_steps(pool, monkeypatch):
@@ -278,7 +278,8 @@ def test_however_often_it_is_looked_at_a_run_takes_the_same_steps(pool, monkeypa
     pool.finish()
     steps = [glance.step for glance in run.history.seen(-1).glances]
     at = run.status().step
-    assert steps[-60:] == list(range(at + 1))[-60:]  # one after every step
+    assert at > 1
+    assert steps == list(range(at + 1))[-64:]  # one after every step; the latest are told
     undisturbed = advance(begin(SMALL), at).state
     assert np.array_equal(run.state.parameters, undisturbed.parameters)
     assert np.array_equal(run.state.second_moment, undisturbed.second_moment)
