@@ -278,7 +278,7 @@ class View {
         const shown = [["L₁", bounds[1]], [`L${sub(K)}`, bounds[2]], ["L₆₄", bounds[3]], ["L₅₁₂", recent(deep[after(deep, step) - 1], step)]];
         const texts = shown
           .filter(([name, value], i) => Number.isFinite(value) && shown.findIndex(([other]) => other === name) === i)
-          .map(([name, value]) => `${name} = ${plot.minus(value.toFixed(2))}`);
+          .map(([name, value]) => `${name}\u00a0=\u00a0${plot.minus(value.toFixed(2))}`);
         parts.push(`${texts.join(", ")} nats`);
       }
       if (cause) parts.push(cause);
@@ -290,7 +290,7 @@ class View {
   // What tests and benchmarks read. A pause is told when the picture stands where the run stands.
   tell(step) {
     const { meta, film, heldOut } = this.feed;
-    const whole = film.end >= (meta?.step ?? 0) || meta.mode === "stopped";
+    const whole = film.end >= (meta?.step ?? 0) || meta?.mode === "stopped";
     const settled = !this.wish && !film.frozen && film.playhead === film.end && whole;
     const mode = this.mode() === "playing" || settled ? this.mode() : "settling";
     this.say(this.back === null ? mode : "back", step);

@@ -204,7 +204,8 @@ class History:
 
         def small(values: NDArray[np.float32]) -> NDArray[np.uint8 | np.float32]:
             if not images:
-                return values[..., :2]  # the plane, or the first two columns of a table
+                # The plane, or the first two columns of a table; a view would hold all of them.
+                return values[..., :2].copy()
             bytes_ = np.rint(255 * np.clip(np.nan_to_num(values), 0, 1))
             return bytes_.astype(np.uint8)
 

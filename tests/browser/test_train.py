@@ -208,7 +208,7 @@ def test_leaving_the_page_stops_the_slices_and_coming_back_goes_on(visit):
     requests.clear()
     visitor.page.wait_for_timeout(1200)
     assert not [url for url in requests if "/live/" in url]
-    visitor.page.get_by_test_id("stSidebarNavLink").filter(has_text="Train").click()
+    visitor.page.get_by_role("link", name="Train", exact=True).click()
     visitor.wait()
     lab.wait_for("Number(dataset.step) > 20 && dataset.mode === 'playing'")
     lab.press("Pause")
