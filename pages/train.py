@@ -7,6 +7,7 @@ from iwae_core.ui import (
     controls,
     kept,
     lesson,
+    slow_motion,
     training,
     training_controls,
     training_data,
@@ -20,7 +21,7 @@ text = lesson.load("train")
 @st.fragment
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
-    link = Link("train", *training.FIELDS, kept.RUN)
+    link = Link("train", *training.FIELDS, *slow_motion.FIELDS, kept.RUN)
     kept.arrive(link, training.adopt)
     training_presets.choose(link)
     training_controls.main(link)
@@ -31,6 +32,7 @@ def explore() -> None:
     run = kept.watch(link, training.wanted(link))
     if run is not None:
         kept.picture(link, run, training.adopt)
+        slow_motion.show(link, run)
         kept.panel(link, run, training.adopt)
         code.show(lambda: training.script(run.config), "train")
     guess = controls.choice(link, training.GUESS, text.parts["ask"], names=training.GUESSES)

@@ -23,6 +23,9 @@
 //   formula(context) -> [{ symbol, value, term, role }]       live numbers below their symbols
 //   cards(context) -> [{ label, value, note, help }]
 //   buttons(context) -> [{ name, label, pressed }],  press(name, context) -> state
+//   next(state, context) -> state | null   for a scene that can be played: PLAY_MS after this state.
+//                             A button named "play" starts and ends it; `playing` in a context says
+//                             so. first(state, context) -> state where it starts once it is at its end
 //   says(context) -> what changed, for those who do not see it
 //   table(context) -> rows of the data, for the download
 //   ENTRANCE_MS, while which draw sees `entered` go from 0 to 1 after the first paint
@@ -34,12 +37,14 @@
 
 import { Easel } from "./easel.js";
 import { Handles } from "./handles.js";
+import { Player } from "./playing.js";
 import { begin, surface } from "./plot.js";
 import { Buttons, Cards, Formula, element, save } from "./readouts.js";
 import { between, same } from "./states.js";
 import { dress, tones } from "./tones.js";
 import { unpack } from "./wire.js";
 
+const PLAY = "play"; // the button that plays
 const TWEEN_MS = 260;
 const GLIDE_MS = 520;
 const MOST_UNDONE = 100; // steps that Ctrl+Z takes back
@@ -73,7 +78,9 @@ class Stage {
     });
     if (scene.click) this.canvas.addEventListener("click", (event) => this.click(event));
     if (scene.paint) this.easel = new Easel(scene.pad ? element(box, "div", "lab-pad") : this.canvas, this);
+    if (scene.next) this.player = new Player(this);
     this.buttons = new Buttons(this.root, (name) => {
+      if (name === PLAY) return this.player.toggle();
       this.set(scene.press(name, this.context()));
       this.release();
     });
@@ -149,7 +156,7 @@ class Stage {
   context() {
     const { state, model, view, mark, place } = this;
     this.numbers ??= this.scene.compute(state, model);
-    return { state, numbers: this.numbers, model, view, mark, place, fresh: this.fresh() };
+    return { state, numbers: this.numbers, model, view, mark, place, fresh: this.fresh(), playing: this.player?.on };
   }
 
   set(state) {
@@ -225,7 +232,9 @@ class Stage {
     if (this.back) this.back.disabled = this.history.length === 0;
     if (this.scene.handles) this.handles.place(this.scene.handles(context));
     if (this.scene.formula) this.formula.show(this.scene.formula(context));
-    if (this.scene.buttons) this.buttons.show(this.scene.buttons(context));
+    // What asks for no motion is not offered any: the scene's own steps remain.
+    const offered = this.scene.buttons?.(context).filter(({ name }) => name !== PLAY || !still());
+    if (offered) this.buttons.show(offered);
     if (this.scene.cards) this.cards.show(this.scene.cards(context), context.fresh);
     this.root.dataset.fresh = context.fresh;
     this.canvas.drawn += 1;
@@ -246,6 +255,7 @@ class Stage {
 
   remove() {
     cancelAnimationFrame(this.frame);
+    this.player?.end();
     this.observer.disconnect();
     this.handles.remove();
     this.root.remove();

@@ -57,6 +57,7 @@ export class Formula extends Rows {
       }
       write(part.value, term.value ?? "");
       part.node.dataset.term = term.term ?? "";
+      part.node.dataset.lit = term.lit ? "1" : "";
       part.node.tabIndex = term.term ? 0 : -1;
       part.node.style.color = term.role ? `var(--lab-${term.role}-text)` : "";
     });

@@ -75,6 +75,7 @@ class SlowMotionReport:
         z: Shown samples on these axes, ``(n, 2)``.
         number: Which of the K samples each is, from 0, ``(n,)``.
         decoded: E[x | z] of the shown samples, ``(n, D)``; None where z alone does not decide it.
+        log_likelihood: ``log p(x | z_k)`` of the shown, ``(n,)``.
         log_joint: ``log p(x, z_k)`` of the shown, ``(n,)``.
         log_q: ``log q(z_k | x)`` of the shown, ``(n,)``.
         log_w: The log weights that the objective sees, ``(n,)``, tempered by ``beta``.
@@ -102,6 +103,7 @@ class SlowMotionReport:
     z: Array
     number: NDArray[np.int64]
     decoded: Array | None
+    log_likelihood: Array
     log_joint: Array
     log_q: Array
     log_w: Array
@@ -174,6 +176,7 @@ def slow_motion(state: RunState, index: int, noise_seed: int) -> SlowMotionRepor
         z=z[:, at].numpy(),
         number=shown.numpy(),
         decoded=decoded,
+        log_likelihood=likelihood[shown, 0].numpy(),
         log_joint=log_joint[shown, 0].numpy(),
         log_q=log_q[shown, 0].numpy(),
         log_w=log_w[shown, 0].numpy(),

@@ -1,7 +1,6 @@
 """The weight x-ray: its fields, the network it sends to the browser, and its picture."""
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -22,6 +21,7 @@ from iwae_core.sampling.psis import MIN_DRAWS
 from iwae_core.training import load, model_of
 from iwae_core.ui import canvas, code, controls, predict
 from iwae_core.ui.fields import BoolField, ChoiceField, Field, FloatField, IntField, SeedField
+from iwae_core.ui.training_fields import WordField
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits, fixed, percent
 from iwae_core.view.weighting import verdict
@@ -31,28 +31,8 @@ __all__ = ["SCENES"]
 TABLE_CELLS = 48  # of a side of the posterior that the browser draws
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawingField:
-    """A drawing, written as its string."""
-
-    name: str
-    default: str
-
-    def parse(self, text: str) -> str:
-        """Read a drawing's string."""
-        try:
-            drawing.decode(text)
-        except ValueError as fault:
-            raise ValueError(f"is no drawing: {fault}") from None
-        return text
-
-    def write(self, value: str) -> str:
-        """Write the string itself."""
-        return value
-
-
 _START = XrayConfig()
-DRAWING = DrawingField(name="digit", default=_START.drawing)
+DRAWING = WordField(name="digit", default=_START.drawing, check=drawing.decode)
 NETWORK = ChoiceField(name="network", default=_START.network, choices=tuple(NETWORKS))
 SQUEEZE = FloatField(name="squeeze", default=1.0, low=study.SQUEEZE[0], high=study.SQUEEZE[1])
 SHIFT_1 = FloatField(name="dx", default=0.0, low=-study.MAX_SHIFT, high=study.MAX_SHIFT)

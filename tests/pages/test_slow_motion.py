@@ -1,0 +1,160 @@
+"""Slow motion on the Train page: what it sends is the study of the run's state; its words hold."""
+
+import json
+import re
+import time
+
+import numpy as np
+import pytest
+from harness import assert_no_error, open_page, scene
+
+from iwae_core.runtime import executor, watched
+from iwae_core.training import begin
+from iwae_core.training.slow_motion import slow_motion
+from iwae_core.ui import player
+from iwae_core.view.numbers import digits, fixed, percent
+
+BOX = "slow_motion"
+
+
+def held(app):
+    (element,) = [
+        element
+        for element in app.get("bidi_component")
+        if element.proto.component_name == player.NAME
+    ]
+    return watched.find(json.loads(element.proto.json)["run_id"])
+
+
+def press(app, label):
+    (button,) = [button for button in app.button if button.label == label]
+    button.click().run()
+    assert_no_error(app)
+
+
+def wait_for(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _workers():
+    yield
+    executor.stop_shared()
+
+
+@pytest.fixture
+def open_box():
+    opened = []
+
+    def make(**query):
+        app = open_page("train", **query)
+        opened.append(app)
+        assert "Next datapoint" not in [button.label for button in app.button]  # nothing is done
+        run = held(app)
+        wait_for(lambda: run.state is not None)
+        app.session_state[BOX] = True
+        app.run()
+        assert_no_error(app)
+        return app
+
+    yield make
+    for app in opened:
+        watched.close(held(app).run_id)
+
+
+def assert_is(app, report):
+    meta, arrays = scene(app, BOX)
+    for name in ("log_w", "log_joint", "log_q", "weight", "share", "encoder_share", "all_log_w"):
+        np.testing.assert_allclose(arrays[name], getattr(report, name), atol=1e-12), name
+    for name in ("elbo", "bound", "objective", "ess"):
+        assert meta[name] == pytest.approx(getattr(report, name), abs=1e-12)
+    for part in ("encoder", "decoder"):
+        pulls = getattr(report, part)
+        np.testing.assert_allclose(arrays[f"{part}_along"], pulls.along, atol=1e-12)
+        sent = meta[part]
+        together = arrays[f"{part}_along"].sum() + sent["rest"] + sent["kl"]
+        assert together == pytest.approx(sent["total"], rel=1e-9)
+        assert sent["text"] == digits(pulls.total)
+    return [phase["caption"] for phase in meta["phases"]]
+
+
+def test_it_shows_the_run_s_own_state_and_its_captions_hold(open_box):
+    app = open_box(K=6, slow_point=4, slow_noise=9)
+    run = held(app)
+    press(app, "Step")
+    wait_for(lambda: run.status().step == 1 and run.status().mode == "paused")
+    app.run()
+    report = slow_motion(run.state, 4, 9)
+    assert report.step == 1
+    told = assert_is(app, report)
+    assert "6 samples are drawn" in told[0]
+    assert f"from {fixed(report.log_w.min())} to {fixed(report.log_w.max())} nats" in told[1]
+    assert f"holds {percent(report.weight.max())} of the sum" in told[2]
+    assert f"in effect {digits(report.ess)} of 6" in told[2]
+    assert f"L_6 of this draw is {fixed(report.bound)} nats" in told[3]
+    assert f"ELBO, is {fixed(report.elbo)}" in told[3]
+    assert f"together {digits(report.encoder.total)} for the encoder" in told[4]
+
+
+def test_another_datapoint_and_other_samples(open_box):
+    app = open_box(K=3, data="moons")
+    press(app, "Next datapoint")
+    press(app, "New samples")
+    assert app.query_params["slow_point"] == "1"
+    assert app.query_params["slow_noise"] == "2"
+    assert_is(app, slow_motion(held(app).state, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("objective", "kind", "words"),
+    [
+        ("vae", "closed", ("closed form", "each counts 1/7", "no average to take a log of", "KL")),
+        ("elbo", "elbo", ("log p(x, z)", "averages the logs", "The logs came first", "share")),
+        ("ciwae", "other", ("log p(x, z)", "∂L/∂log w", "The objective is", "share")),
+        ("piwae", "other", ("log p(x, z)", "∂L/∂log w", "The objective is", "decoder's shares")),
+    ],
+)
+def test_every_objective_says_what_it_does(open_box, objective, kind, words):
+    app = open_box(K=7, objective=objective, data="moons")
+    report = slow_motion(begin(held(app).config), 0, 1)
+    told = assert_is(app, report)
+    assert scene(app, BOX)[0]["kind"] == kind
+    for caption, word in zip(told[1:], words, strict=True):
+        assert word in caption
+    assert fixed(report.objective) in told[3]
+
+
+def shown_step(app):
+    (found,) = [
+        match
+        for caption in app.caption
+        if (match := re.match(r"Network after (\d+) steps", caption.value))
+    ]
+    return int(found[1])
+
+
+def test_while_the_run_goes_on_the_state_stays_until_asked_for(open_box):
+    app = open_box(K=3, data="moons")
+    run = held(app)
+    press(app, "Play")
+    wait_for(lambda: run.status().step > 3)
+    app.run()
+    steps = shown_step(app)
+    before = scene(app, BOX)[1]["log_w"]
+    seen = run.status().step
+    wait_for(lambda: run.status().step > seen + 3)
+    press(app, "Next datapoint")
+    assert shown_step(app) == steps
+    press(app, "The run as it is now")
+    assert shown_step(app) > steps
+    assert not np.array_equal(before, scene(app, BOX)[1]["log_w"])
+    press(app, "Pause")
+
+
+def test_bad_values_fall_back_with_a_message(open_box):
+    app = open_box(data="moons", slow_phase=9, slow_point=-1)
+    assert len(app.warning) == 2
+    assert scene(app, BOX)[0]["state"] == {"slow_phase": 1.0}
