@@ -1,5 +1,6 @@
 """Slow motion on the page *Train*: one held-out datapoint of the run, in five phases."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ POINT = IntField(name="slow_point", default=0, low=0, high=N_PROBE - 1)
 NOISE = IntField(name="slow_noise", default=1, low=0, high=10**6)
 PHASE = FloatField(name="slow_phase", default=1.0, low=1.0, high=float(len(PHASES)))
 FIELDS = (POINT, NOISE, PHASE)
-_HELD = "slow_motion.held"
+_HELD, _KEPT = "slow_motion.held", "slow_motion.kept"
 
 
 def show(link: Link, run: LiveRun) -> None:
@@ -43,22 +44,25 @@ def show(link: Link, run: LiveRun) -> None:
         if state is None:
             st.caption("The run is about to begin.")
             return
-        _buttons(link, run, state)
+        _buttons(link, state)
         _picture(link, state)
 
 
 def _held(run: LiveRun) -> RunState | None:
-    """The state that is looked at: it stays while the run goes on, until asked for anew."""
-    status, state = run.status(), run.state
-    where = (run.run_id, status.generation)
+    """The state that is looked at, under the settings in force.
+
+    The run may go on meanwhile: the state stays until it is asked for anew, or the run is another.
+    """
+    where = (run.run_id, run.status().generation)
     held: tuple[Any, RunState] | None = st.session_state.get(_HELD)
-    stays = held and held[0] == where and status.mode == "playing"
-    if not stays and state is not None:
-        st.session_state[_HELD] = held = (where, state)
-    return held[1] if held and held[0] == where else state
+    if held is None or held[0] != where:
+        if run.state is None:
+            return None
+        st.session_state[_HELD] = held = (where, run.state)
+    return dataclasses.replace(held[1], config=run.config)
 
 
-def _buttons(link: Link, run: LiveRun, state: RunState) -> None:
+def _buttons(link: Link, state: RunState) -> None:
     n = n_datapoints(state)
 
     def next_point() -> None:
@@ -73,18 +77,18 @@ def _buttons(link: Link, run: LiveRun, state: RunState) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Next datapoint", on_click=next_point, icon=":material/skip_next:", key="slow.1")
         st.button("New samples", on_click=new_noise, icon=":material/casino:", key="slow.2")
-        if run.status().mode == "playing":
-            st.button("The run as it is now", on_click=look_now, icon=":material/refresh:")
+        st.button("The run as it is now", on_click=look_now, icon=":material/refresh:")
         st.caption(f"Network after {state.step} steps, datapoint {link.value(POINT) % n}")
 
 
 def _report(state: RunState, point: int, noise: int) -> SlowMotionReport:
     """The report, kept while the same state is looked at."""
-    key = (id(state), point, noise)
-    kept: tuple[Any, RunState, SlowMotionReport] | None = st.session_state.get("slow_motion.kept")
-    if kept is None or kept[0] != key or kept[1] is not state:
+    key = (id(state.parameters), state.config, point, noise)
+    kept: tuple[Any, RunState, SlowMotionReport] | None = st.session_state.get(_KEPT)
+    if kept is None or kept[0] != key:
+        # The state stays beside its report, so that no other can have its place in memory.
         kept = (key, state, slow_motion(state, point, noise))
-        st.session_state["slow_motion.kept"] = kept
+        st.session_state[_KEPT] = kept
     return kept[2]
 
 
