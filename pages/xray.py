@@ -14,9 +14,7 @@ def explore() -> None:
     link = Link("xray", *xray.FIELDS)
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
-        scene = scenes.choose(link, xray.SETTINGS, xray.SCENES)
-        if scene:
-            st.caption(scene.why)
+        scenes.choose(link, xray.SETTINGS, xray.SCENES)
         xray.main_controls(link)
         controls.seed(link, xray.SEED)
     with main:

@@ -184,6 +184,10 @@ def test_the_experiment_understands_its_link(entry):
     assert not app.warning, app.warning[0].value
 
 
+def test_every_claim_has_an_experiment_that_is_written():
+    assert list(CLAIMS) == WRITTEN
+
+
 def test_a_link_stands_only_where_the_page_is_written(monkeypatch):
     app = open_page("claims", claim="same_model", shown=1)
     assert len(app.get("page_link")) == terms.exists("side_by_side")
