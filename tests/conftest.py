@@ -21,4 +21,5 @@ torch.set_num_threads(1)
 # No test, and no server that a test starts, touches the runs of whoever runs the tests.
 _kept = tempfile.TemporaryDirectory(prefix="iwae-lab-kept-", ignore_cleanup_errors=True)
 os.environ["IWAE_LAB_DATABASE"] = f"sqlite:///{_kept.name}/runs.sqlite"
+os.environ["IWAE_LAB_UPLOADS"] = f"{_kept.name}/uploads"
 os.environ.pop("IWAE_LAB_ARRAYS", None)

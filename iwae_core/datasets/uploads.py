@@ -62,13 +62,30 @@ def keep(table: Table) -> str:
     arrays["sheet"] = np.frombuffer(json.dumps(sheet).encode(), dtype=np.uint8)
     data = safetensors.numpy.save({name: np.ascontiguousarray(a) for name, a in arrays.items()})
     name = PREFIX + _digest(data)
+    _write(path_of(name), data)
+    return name
+
+
+def take_in(name: str, data: bytes) -> None:
+    """Keep a table's file that comes from another machine.
+
+    Raises:
+        ValueError: If it is not the file of that name, or no table.
+        OSError: If the folder cannot be written to.
+    """
     path = path_of(name)
+    if _digest(data) != name.removeprefix(PREFIX):
+        raise ValueError("the table is not the one that the name tells of: damaged or exchanged?")
+    _dataset(name, data)  # refuses what is no table
+    _write(path, data)
+
+
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(f".{os.getpid()}.new")
     new.write_bytes(data)
     os.replace(new, path)
     _make_room(path)
-    return name
 
 
 def check_name(name: str) -> None:

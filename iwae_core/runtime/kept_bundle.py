@@ -4,6 +4,7 @@ r"""A run as one file: a .zip that another server, a notebook or a spreadsheet c
     state.json, state-<digest>.safetensors      see training.checkpoint
     curves.csv                    a row for each point of a curve; columns say their units
     reproduce.py                  trains the same run again, and gives the same numbers
+    table.safetensors             the uploaded table that it was trained on, if that is small
 
 What comes back is a stranger's file. Nothing in it is unpickled, run, or written where it says;
 each part is bounded before it is read, and checked before it is believed.
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from iwae_core import training
+from iwae_core.datasets import uploads
 from iwae_core.runtime.kept_checks import check_settings, check_size, check_stop, is_step, shown
 from iwae_core.runtime.kept_curves import Rows, read_curves, write_curves
 from iwae_core.runtime.lineage import Lineage
@@ -31,12 +33,15 @@ from iwae_core.training import RunState
 
 MOST_BYTES = 50_000_000  # of the file
 MOST_UNPACKED = 100_000_000  # of all parts together
+MOST_TABLE = 10_000_000  # of an uploaded table, to be carried along
 
 _FORMAT = 1
+_TABLE = "table.safetensors"
 _TEXT_BYTES = 2_000_000  # of a JSON sheet or a script
 _CHANGES = 10_000
 _PARTS = re.compile(
     r"run\.json|state\.json|state-[0-9a-f]{16}\.safetensors|curves\.csv|reproduce\.py"
+    r"|table\.safetensors"
 )
 
 
@@ -70,6 +75,8 @@ def pack(bundle: Bundle, script: str) -> bytes:
         archive.writestr("run.json", json.dumps(run, indent=2))
         archive.writestr("curves.csv", write_curves(bundle.curves))
         archive.writestr("reproduce.py", script)
+        if (table := _table_file(bundle.lineage.config.dataset)) is not None:
+            archive.write(table, _TABLE)
         with tempfile.TemporaryDirectory() as folder:
             training.save(bundle.state, folder)
             for path in sorted(Path(folder).iterdir()):
@@ -92,7 +99,7 @@ def unpack(data: bytes) -> Bundle:
         raise ValueError(f"run.json must name the run in up to {MOST_NAME} characters of text")
     if not isinstance(step, int) or not is_step(step):
         raise ValueError(f"run.json must say the run's step, got {shown(step)}")
-    lineage = _lineage(past, step)
+    lineage = _lineage(past, step, parts.get(_TABLE))
     state = _state(parts, lineage, step)
     curves = read_curves(_text(parts, "curves.csv"), step)
     return Bundle(name=name, lineage=lineage, state=state, curves=curves)
@@ -134,7 +141,7 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
     for needed in ("run.json", "state.json", "curves.csv"):
         if needed not in names:
             raise ValueError(f"the file lacks {needed}: was it made by Export?")
-    if sum(name.endswith(".safetensors") for name in names) != 1:
+    if sum(name.startswith("state-") for name in names) != 1:
         raise ValueError("the file must hold one state-....safetensors")
     if sum(member.file_size for member in members) > MOST_UNPACKED:
         raise ValueError(f"unpacked, the file has more than {MOST_UNPACKED / 1e6:.0f} MB")
@@ -159,7 +166,14 @@ def _sheet(parts: Mapping[str, bytes], name: str) -> dict[str, Any]:
     return values
 
 
-def _lineage(past: object, step: int) -> Lineage:
+def _table_file(dataset: str) -> Path | None:
+    if not dataset.startswith(uploads.PREFIX):
+        return None
+    path = uploads.path_of(dataset)
+    return path if path.is_file() and path.stat().st_size <= MOST_TABLE else None
+
+
+def _lineage(past: object, step: int, table: bytes | None) -> Lineage:
     if not isinstance(past, dict) or not isinstance(past.get("config"), dict):
         raise ValueError("run.json must hold the run's past: its settings and changes")
     changes = past.get("changes")
@@ -174,6 +188,8 @@ def _lineage(past: object, step: int) -> Lineage:
         check_settings(change["values"])
         check_stop(change.get("stop"))
     lineage = lineage_from_json(past)
+    if table is not None and len(table) <= MOST_TABLE:
+        uploads.take_in(lineage.config.dataset, table)
     for config in (lineage.config, lineage.config_now()):
         check_size(config)
     # A folder on another machine says nothing here; the data are the same by their hashes.
@@ -188,7 +204,7 @@ def _state(parts: Mapping[str, bytes], lineage: Lineage, step: int) -> RunState:
     if not isinstance(sheet.get("config"), dict):
         raise ValueError("state.json must hold the run's settings")
     check_settings(sheet["config"])
-    (arrays,) = [name for name in parts if name.endswith(".safetensors")]
+    (arrays,) = [name for name in parts if name.startswith("state-")]
     if sheet.get("arrays") != arrays.removeprefix("state-").removesuffix(".safetensors"):
         raise ValueError("state.json belongs to other arrays than those in the file")
     for name in ("step", "epoch", "position", "best_epoch"):

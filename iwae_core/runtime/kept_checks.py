@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iwae_core import datasets
+from iwae_core.datasets import uploads
 from iwae_core.training import TrainConfig
 
 _LAST_STEP = 2**31 - 1
@@ -76,6 +77,11 @@ def check_size(config: TrainConfig) -> None:
     """
     config.resolved_device()
     absent = datasets.missing_files(config.dataset)
+    if absent and config.dataset.startswith(uploads.PREFIX):
+        raise ValueError(
+            "the run was trained on an uploaded table that is not on this server: upload the same "
+            "CSV file with the same columns, then import again"
+        )
     if absent:
         raise ValueError(
             f"the run needs {config.dataset}, which is not on this server yet ({absent[0]}): "

@@ -96,7 +96,10 @@ class FairQueue:
             lanes = {item.lane for item in [*self._handed, *order]}
             at_work = [item for item in self._handed if item.began_at is not None]
             queued = [item for item in self._handed if item.began_at is None] + order
-            mine = next((i for i, item in enumerate(queued) if item.lane is lane), None)
+            places = [i for i, item in enumerate(queued) if item.lane is lane]
+            # A dear look may wait beside the slice at work: that is not the run's wait.
+            is_at_work = any(item.lane is lane for item in at_work)
+            mine = places[0] if places and not is_at_work else None
             n_before = len(queued) if mine is None else mine
             # With every worker busy, one gets free each mean / n_workers seconds.
             is_busy = len(at_work) >= self.n_workers

@@ -80,7 +80,7 @@ def actions(keeper: Keeper, link: Link, adopt: Adopt, leaves: Sequence[Leaf]) ->
         disabled=one is None,
         on_click="ignore",
         help="One .zip: the network, every setting and change, the curves as CSV, and a script "
-        "that trains the same run again.",
+        "that trains the same run again. A small uploaded table travels along.",
     )
     with row.popover("Delete", icon=":material/delete:", disabled=not chosen):
         st.markdown(f"Delete {_count(len(chosen))}? This cannot be undone.")

@@ -70,6 +70,40 @@ def test_what_goes_out_comes_in_to_the_bit(bundle, packed):
     assert np.array_equal(on.parameters, advance(bundle.state, 5).state.parameters)
 
 
+def test_a_small_uploaded_table_travels_along(bundle, tmp_path, monkeypatch):
+    from iwae_core.datasets import uploads
+    from iwae_core.datasets.tables import Table
+
+    monkeypatch.setenv("IWAE_LAB_UPLOADS", str(tmp_path / "here"))
+    draws = np.random.default_rng(1).normal(size=(120, 2)).astype(np.float32)
+    table = Table(
+        columns=("a", "b"),
+        train=draws[:100],
+        test=draws[100:],
+        train_labels=None,
+        test_labels=None,
+        class_names=(),
+        binary=False,
+    )
+    name = uploads.keep(table)
+    lineage = Lineage(dataclasses.replace(SMALL, dataset=name))
+    state = replay(lineage, 3)
+    curves = tuple(curve[:0] for curve in bundle.curves)
+    packed = pack(Bundle(name="mine", lineage=lineage, state=state, curves=curves), "")
+    assert "table.safetensors" in parts_of(packed)
+    monkeypatch.setenv("IWAE_LAB_UPLOADS", str(tmp_path / "elsewhere"))
+    another = parts_of(packed) | {"table.safetensors": b"no table"}
+    with pytest.raises(ValueError, match="damaged or exchanged"):
+        unpack(zipped(another))
+    without = {k: v for k, v in parts_of(packed).items() if k != "table.safetensors"}
+    with pytest.raises(ValueError, match="an uploaded table that is not on this server"):
+        unpack(zipped(without))
+    assert not (tmp_path / "elsewhere").exists()
+    again = unpack(packed)
+    on = advance(again.state, 2).state
+    assert np.array_equal(on.parameters, replay(lineage, 5).parameters)
+
+
 def test_a_stopped_run_and_one_with_a_data_folder_come_in_too(bundle):
     stop = Stop(31, "the gradient overflowed")
     lineage = Lineage(
@@ -100,7 +134,7 @@ def test_the_parts_are_plain_files_that_others_read(packed, bundle):
     ]
     import safetensors.numpy
 
-    (arrays,) = [name for name in parts if name.endswith(".safetensors")]
+    (arrays,) = [name for name in parts if name.startswith("state-")]
     named = safetensors.numpy.load(parts[arrays])
     assert sum(values.size for values in named.values()) == 3 * len(bundle.state.parameters)
 
@@ -252,7 +286,7 @@ def with_arrays(data, value):
     import safetensors.numpy
 
     parts = parts_of(data)
-    (name,) = [name for name in parts if name.endswith(".safetensors")]
+    (name,) = [name for name in parts if name.startswith("state-")]
     arrays = {
         key: values.copy() for key, values in safetensors.numpy.load(parts.pop(name)).items()
     }

@@ -9,7 +9,9 @@ from iwae_core import datasets
 from iwae_core.datasets import uploads
 from iwae_core.datasets.csv_file import read_csv
 from iwae_core.datasets.tables import make_table
+from iwae_core.runtime.lineage import Lineage, Origin
 from iwae_core.runtime.live import LiveRun
+from iwae_core.runtime.queue import FairQueue
 from iwae_core.runtime.wire import pack, unpack
 from iwae_core.training import TrainConfig
 from iwae_core.ui.live import message, moment_message
@@ -67,6 +69,23 @@ def test_one_who_asks_before_the_run_has_begun_still_gets_its_first_frame():
     assert arrays["samples"].dtype == np.uint8
     _, one, of_k, many = arrays["held_out"][0]
     assert one < of_k < many
+
+
+def test_a_run_that_waits_for_others_is_told_its_place_and_a_replay_where_it_goes():
+    pool = Later()
+    queue = FairQueue(lambda: pool, 1)
+    runs = [LiveRun(SMALL, queue.lane(name)) for name in "abc"]
+    while pool.waiting:
+        pool.run_one()
+    assert ask(runs[0], -1, 1)[0]["queue"] == ""
+    for run in runs:
+        run.play()
+    told = [ask(run, -1, 1)[0]["queue"] for run in runs]
+    assert told[0].startswith("3 runs share 1 worker: next slice in")
+    assert told[1].startswith("3 runs share 1 worker: place 1 in the queue")
+    assert told[2].startswith("3 runs share 1 worker: place 2 in the queue")
+    again = LiveRun(Origin(lineage=Lineage(SMALL), step=7), Later())
+    assert ask(again, -1, 1)[0]["replaying_to"] == 7
 
 
 def test_each_message_brings_what_came_since_and_a_reset_brings_all():
