@@ -273,9 +273,8 @@ def test_few_seeds_tell_no_difference():
     assert "too few seeds" in twins_uses.sentence(MEASURES["L_1"], verdict, 2)
 
 
-def test_large_sets_are_not_measured_here(monkeypatch):
-    monkeypatch.setattr(twins_uses, "_held_out", lambda name: 10_000)
-    app = harness.open_page(NAME)
+def test_large_sets_are_not_measured_here():
+    app = harness.open_page(NAME, data="mnist")
     harness.assert_no_error(app)
     assert any("take too long here" in info.value for info in app.info)
     twins_live.PAIRS.close(held(app).run_id)
