@@ -91,7 +91,33 @@ class Renyi:
         if self.alpha == -math.inf:
             check_samples(log_w)
             return log_w.amax(dim=0)
-        return log_mean_exp((1 - self.alpha) * log_w) / (1 - self.alpha)
+        power = 1 - self.alpha
+        if -_NEAR_ELBO < power < _NEAR_ELBO or abs(power) > _NEAR_MAX:
+            return _tempered_mean(log_w, power)
+        return log_mean_exp(power * log_w) / power
+
+
+# Beyond these powers of the weights the plain formula loses float32's digits, or overflows.
+_NEAR_ELBO = 0.1
+_NEAR_MAX = 1e6
+
+
+def _tempered_mean(log_w: Tensor, power: float) -> Tensor:
+    """``log_mean_exp(power log_w) / power`` for tiny and huge powers, ``(K, *B) -> (*B,)``.
+
+    With the log weights measured from the one that counts most, every exponent is at most zero;
+    near zero ``log1p(mean(expm1(.)))`` keeps what ``log(mean(exp(.)))`` rounds away before the
+    division by the power magnifies it.
+    """
+    check_samples(log_w)
+    far = log_w.amax(dim=0) if power > 0 else log_w.amin(dim=0)
+    center = torch.where(torch.isfinite(far), far, 0.0).detach()
+    exponent = power * (log_w - center)
+    if abs(power) < _NEAR_ELBO:
+        log_mean = torch.log1p(torch.expm1(exponent).mean(dim=0))
+    else:
+        log_mean = log_mean_exp(exponent)
+    return center + log_mean / power
 
 
 @dataclass(frozen=True, slots=True)
