@@ -80,10 +80,9 @@ def floor(n_samples: int) -> Callable[[int], None]:
     return run
 
 
-def pythae_step(x: torch.Tensor, n_samples: int) -> Callable[[int], None] | None:
-    """Pythae's own IWAE and loss on the same network, with Adam as its trainer calls it."""
+def pythae_model(n_samples: int) -> torch.nn.Module | None:
+    """Pythae's own IWAE on the same network; None where pythae is not installed."""
     try:
-        from pythae.data.datasets import DatasetOutput
         from pythae.models import IWAE, IWAEConfig
         from pythae.models.base.base_utils import ModelOutput
         from pythae.models.nn import BaseDecoder, BaseEncoder
@@ -121,7 +120,16 @@ def pythae_step(x: torch.Tensor, n_samples: int) -> Callable[[int], None] | None
     config = IWAEConfig(
         input_dim=(D,), latent_dim=LATENT, number_samples=n_samples, reconstruction_loss="bce"
     )
-    model = IWAE(config, encoder=Encoder(), decoder=Decoder())
+    return IWAE(config, encoder=Encoder(), decoder=Decoder())
+
+
+def pythae_step(x: torch.Tensor, n_samples: int) -> Callable[[int], None] | None:
+    """Pythae's own loss, with Adam as its trainer calls it."""
+    model = pythae_model(n_samples)
+    if model is None:
+        return None
+    from pythae.data.datasets import DatasetOutput
+
     adam = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-4)
     model.train()
 
