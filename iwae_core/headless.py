@@ -93,7 +93,7 @@ def train(options: argparse.Namespace) -> int:
     try:
         state, changes = _open(options.out, given)
         n_train = len(datasets.load(state.config.dataset, state.config.data_folder).train)
-    except ValueError as fault:
+    except (ValueError, OSError) as fault:
         return _refuse(fault)
     batch = changes.get("batch_size", state.config.batch_size)
     goal = options.steps or (options.epochs or 10) * math.ceil(n_train / batch)
@@ -198,7 +198,7 @@ def evaluate(options: argparse.Namespace) -> int:
     try:
         state = training.load(options.folder)
         data = datasets.load(state.config.dataset, state.config.data_folder)
-    except ValueError as fault:
+    except (ValueError, OSError) as fault:
         return _refuse(fault)
     rows = data.test[: options.images]
     if data.binary and not data.already_binarized:

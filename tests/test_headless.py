@@ -76,6 +76,7 @@ def test_a_live_setting_may_change_and_another_may_not(tmp_path, capsys):
         (["--objective", "iwea"], "did you mean 'iwae'"),
         (["--n-samples", "0"], "n_samples must be"),
         (["--dataset", "mnist", "--data-folder", "/nowhere"], "/nowhere"),
+        (["--dataset", "upload." + 32 * "0"], "This table is not on this machine"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_code_2(tmp_path, capsys, options, said):
