@@ -127,7 +127,7 @@ def polled(routes: list[str]):
         since = -1
         with httpx.Client() as client:
             while not over.wait(POLL_SECONDS):
-                query = {"since": since, "generation": 1}
+                query = {"generation": 1, "since": since, "held": since, "deep": since}
                 meta, _ = unpack(client.get(route, params=query).content)
                 since = meta["step"]
 

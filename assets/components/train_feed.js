@@ -21,7 +21,6 @@ export class Feed {
   forget() {
     this.generation = 0;
     this.since = -1;
-    this.deepSince = -1;
     this.steps = new Series(); // [step, objective, ESS, K]
     this.heldOut = []; // [step, L_1, L_K, L_64]
     this.deep = []; // [step, L_512]
@@ -53,8 +52,9 @@ export class Feed {
     while (this.ticket === ticket) {
       let pause = IDLE_MS;
       try {
-        const { since, deepSince: deep, generation } = this;
-        const answer = await fetch(this.address({ since, deep, generation }), { cache: "no-store" });
+        const { since, generation } = this;
+        const [held, deep] = [this.heldOut, this.deep].map((rows) => rows.at(-1)?.[0] ?? -1);
+        const answer = await fetch(this.address({ generation, since, held, deep }), { cache: "no-store" });
         if (this.ticket !== ticket) return;
         if (answer.status === 204) return this.gone();
         if (answer.status === 200) {
@@ -94,7 +94,6 @@ export class Feed {
     this.pictures = picturesOf(meta, arrays) ?? this.pictures;
     // Only what has arrived counts: a run that is still to begin says "step 0" without a glance.
     this.since = Math.max(this.since, this.steps.latest, this.film.end);
-    this.deepSince = this.deep.at(-1)?.[0] ?? -1;
   }
 
   // An earlier moment; null where the server has nothing of it.

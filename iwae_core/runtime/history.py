@@ -85,7 +85,7 @@ class Seen:
         held_out: As :class:`History`.
         deep: As :class:`History`.
         glances: Those that came after the step asked about; the latest few at most.
-        pictures: The latest, with their step, if they came after it.
+        pictures: The latest, with their step.
         probe: The data that pictures are about, or None before the first.
     """
 
@@ -153,13 +153,12 @@ class History:
 
     def seen(self, since: int = sys.maxsize) -> Seen:
         """What there is now, with what the film holds after step ``since``."""
-        latest = self._pictures.at(2**62)
         return Seen(
             steps=self.steps.rows,
             held_out=self.held_out.rows,
             deep=self.deep.rows,
             glances=[_large(glance) for _, glance in self._glances.since(since)],
-            pictures=latest if latest and latest[0] > since else None,
+            pictures=self._pictures.at(sys.maxsize),
             probe=self.probe,
         )
 
@@ -189,7 +188,7 @@ class History:
     @property
     def axes(self) -> tuple[int, int] | None:
         """The latents shown by the latest glance."""
-        latest = self._glances.at(2**62)
+        latest = self._glances.at(sys.maxsize)
         return latest[1].axes if latest else None
 
     @property

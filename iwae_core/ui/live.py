@@ -22,8 +22,9 @@ Arrays = dict[str, NDArray[Any]]
 def frames(request: Request) -> Response:
     """Answer ``GET /live/{run_id}`` with news of a run, or with an earlier moment of it.
 
-    News is what came after ``since=STEP`` (and, of the bound with 512 samples, after
-    ``deep=STEP``) in ``generation=G``; an earlier moment is asked for by ``at=STEP``.
+    News is what came after ``since=STEP`` in ``generation=G``. Looks may come later than the steps
+    they are of: bounds and images are those after ``held=STEP``, bounds with 512 samples those
+    after ``deep=STEP``. An earlier moment is asked for by ``at=STEP``.
 
     A run's id cannot be guessed and is the only key to it. Where there is no such run, the answer
     is 204, without content: a run that other settings have replaced is no fault of the page's.
@@ -31,7 +32,7 @@ def frames(request: Request) -> Response:
     run = watched.find(request.path_params["run_id"])
     if run is None:
         return Response(status_code=204)
-    asked = {"since": -1, "deep": -1, "generation": 0, "at": -1}
+    asked = {"since": -1, "held": -1, "deep": -1, "generation": 0, "at": -1}
     try:
         for name in asked:
             asked[name] = int(request.query_params.get(name, asked[name]))
@@ -41,25 +42,26 @@ def frames(request: Request) -> Response:
         status, moment = run.moment(asked["at"])
         body = moment_message(status, moment)
     else:
-        body = message(run, asked["since"], asked["generation"], asked["deep"])
+        known = (asked["since"], asked["held"], asked["deep"])
+        body = message(run, asked["generation"], *known)
     return Response(
         body, media_type="application/octet-stream", headers={"Cache-Control": "no-store"}
     )
 
 
-def message(run: LiveRun, since: int, generation: int, deep: int = -1) -> bytes:
-    """What a browser that has seen step ``since`` of a generation does not know yet."""
+def message(run: LiveRun, generation: int, since: int, held: int, deep: int) -> bytes:
+    """What a browser that knows the steps, looks and deep looks so far does not know yet."""
     if run.status().generation != generation:
-        since = deep = -1
+        since = held = deep = -1
     status, seen = run.look(since)
     if status.generation != generation and since >= 0:  # a reset came in between
-        since = deep = -1
+        since = held = deep = -1
         status, seen = run.look(since)
     glances = seen.glances if since >= 0 else seen.glances[-1:]
     meta = _standing(status) | {"queue": _queue(run)}
     arrays: Arrays = {
         "steps": _after(seen.steps, since),
-        "held_out": _after(seen.held_out, since),
+        "held_out": _after(seen.held_out, held),
         "deep": _after(seen.deep, deep),
     }
     if seen.probe is not None and since < 0:
@@ -67,7 +69,7 @@ def message(run: LiveRun, since: int, generation: int, deep: int = -1) -> bytes:
         arrays |= _fixed(seen.probe)
     if glances:
         arrays |= _stacked(glances)
-    if seen.pictures is not None:
+    if seen.pictures is not None and seen.pictures[0] > held:
         meta["pictures_step"] = seen.pictures[0]
         arrays |= _images(seen.pictures[1])
     return pack(meta, arrays)

@@ -36,7 +36,7 @@ class Later(Executor):
 
 
 def ask(run, since, generation):
-    return unpack(message(run, since, generation))
+    return unpack(message(run, generation, since, since, since))
 
 
 def test_arrays_and_meta_survive_the_wire():
@@ -136,8 +136,27 @@ def test_a_late_bound_is_sent_once_and_to_whoever_lacks_it():
     run = LiveRun(SMALL, pool)
     pool.run_one()
     run.history.add_deep(0, -30.0)
-    assert ask(run, 0, 1)[1]["deep"].tolist() == [[0, -30]]
-    assert len(unpack(message(run, 0, 1, 0))[1]["deep"]) == 0
+    assert unpack(message(run, 1, 0, 0, -1))[1]["deep"].tolist() == [[0, -30]]
+    assert len(unpack(message(run, 1, 0, 0, 0))[1]["deep"]) == 0
+
+
+def test_a_look_at_a_step_that_is_known_already_is_news():
+    pool = Later()
+    run = LiveRun(SMALL, pool)
+    pool.run_one()
+    run.play()
+    while pool.waiting and not len(ask(run, 0, 1)[1].get("glance_steps", ())):
+        pool.run_one()
+    run.pause()
+    at = run.status().step
+    pool.waiting.clear()
+    for _ in range(3):
+        run.poll()
+        while pool.waiting:
+            pool.run_one()
+    meta, arrays = unpack(message(run, 1, at, 0, 0))
+    assert arrays["held_out"][-1, 0] == arrays["deep"][-1, 0] == meta["pictures_step"] == at
+    assert len(arrays["steps"]) == 0
 
 
 def test_of_a_table_the_picture_shows_the_first_two_columns(tmp_path, monkeypatch):
