@@ -114,7 +114,9 @@ class Page:
 
 def where(route: str) -> int:
     """Step of a run, asked as a browser asks."""
-    meta, _ = unpack(httpx.get(route, params={"since": 2**40, "generation": 1}).content)
+    meta, _ = unpack(
+        httpx.get(route, params={"seen": 2**40, "steps": 2**40, "generation": 1}).content
+    )
     return meta["step"]
 
 
@@ -127,7 +129,8 @@ def polled(routes: list[str]):
         since = -1
         with httpx.Client() as client:
             while not over.wait(POLL_SECONDS):
-                query = {"generation": 1, "since": since, "held": since, "deep": since}
+                names = ("steps", "seen", "held", "deep")
+                query = {"generation": 1} | dict.fromkeys(names, since)
                 meta, _ = unpack(client.get(route, params=query).content)
                 since = meta["step"]
 

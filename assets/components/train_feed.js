@@ -20,7 +20,6 @@ export class Feed {
 
   forget() {
     this.generation = 0;
-    this.since = -1;
     this.steps = new Series(); // [step, objective, ESS, K]
     this.heldOut = []; // [step, L_1, L_K, L_64]
     this.deep = []; // [step, L_512]
@@ -44,6 +43,12 @@ export class Feed {
     this.wake?.();
   }
 
+  // The last step of each kind that has arrived; a run that is still to begin says "step 0" before.
+  known() {
+    const [held, deep] = [this.heldOut, this.deep].map((rows) => rows.at(-1)?.[0] ?? -1);
+    return { generation: this.generation, steps: this.steps.latest, seen: this.film.end, held, deep };
+  }
+
   address(query) {
     return new URL(`live/${this.runId}?${new URLSearchParams(query)}`, document.baseURI);
   }
@@ -52,9 +57,7 @@ export class Feed {
     while (this.ticket === ticket) {
       let pause = IDLE_MS;
       try {
-        const { since, generation } = this;
-        const [held, deep] = [this.heldOut, this.deep].map((rows) => rows.at(-1)?.[0] ?? -1);
-        const answer = await fetch(this.address({ generation, since, held, deep }), { cache: "no-store" });
+        const answer = await fetch(this.address(this.known()), { cache: "no-store" });
         if (this.ticket !== ticket) return;
         if (answer.status === 204) return this.gone();
         if (answer.status === 200) {
@@ -92,8 +95,6 @@ export class Feed {
     }
     this.film.add(glancesOf(arrays), now, this.jumps());
     this.pictures = picturesOf(meta, arrays) ?? this.pictures;
-    // Only what has arrived counts: a run that is still to begin says "step 0" without a glance.
-    this.since = Math.max(this.since, this.steps.latest, this.film.end);
   }
 
   // An earlier moment; null where the server has nothing of it.

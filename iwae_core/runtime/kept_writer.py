@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.lineage import Lineage
-from iwae_core.runtime.live import LiveRun, Snapshot, Status
+from iwae_core.runtime.live import LiveRun
+from iwae_core.runtime.status import Snapshot, Status
 from iwae_core.runtime.store import MOST_STATES, Record, Store, lineage_to_json
 from iwae_core.training import RunState
 

@@ -19,53 +19,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from iwae_core.runtime.history import History, Moment, Seen
 from iwae_core.runtime.lineage import Lineage, Origin, Piece
 from iwae_core.runtime.looks import Looks
+from iwae_core.runtime.pace import Pace
 from iwae_core.runtime.slices import Deep, Done, Work, carry_out, look_deep
+from iwae_core.runtime.status import Mode, Snapshot, Status
 from iwae_core.training import RunState, TrainConfig
 
-Mode = Literal["playing", "paused", "stopped"]
-
 _MOST_RETRIES = 5  # of one slice, when workers die under it
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a run stands.
-
-    Attributes:
-        mode: "playing", "paused", or "stopped" when it cannot go on.
-        step: Updates taken.
-        steps_per_second: Of training alone, in the last slice; 0 before the first.
-        n_samples: K of the settings in force.
-        cause: Why it stopped, for people; empty while it can go on.
-        generation: Counts the resets; curves of an older one are over.
-        replaying_to: The step that a replay is on its way to; None when it is there.
-        pace: Most steps per second, or None for as many as there can be.
-    """
-
-    mode: Mode
-    step: int
-    steps_per_second: float
-    n_samples: int
-    cause: str
-    generation: int
-    replaying_to: int | None = None
-    pace: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Snapshot:
-    """A run at one moment, for whoever keeps it; None as the state until it has begun."""
-
-    status: Status
-    state: RunState | None
-    lineage: Lineage
-    seen: Seen
 
 
 class LiveRun:
@@ -98,7 +63,7 @@ class LiveRun:
         self._ticket = 0  # results of an older ticket are dropped
         self._in_flight = False
         self._generation = 0
-        self._pace: float | None = None
+        self._pace = Pace()
         # Called at every news, with the run locked: it must only take note and return.
         self.on_news: Callable[[], None] = lambda: None
         self.is_closed = False
@@ -120,7 +85,6 @@ class LiveRun:
         self._retries = 0
         self._seconds_per_step = 0.0
         self._looks = Looks()
-        self._due = -math.inf  # when a paced run may go on
         self._steps_left = 0  # of a single-step request
         self.history = History() if origin is None else origin.history
         self._submit_first_look()
@@ -132,7 +96,8 @@ class LiveRun:
         with self._lock:
             if self._mode == "paused":
                 self._mode = "playing"
-                self.last_poll = self._due = self._clock()
+                self.last_poll = self._clock()
+                self._pace.start(self.last_poll)
                 self._submit()
 
     def pause(self) -> None:
@@ -160,11 +125,8 @@ class LiveRun:
         Raises:
             ValueError: If it is not a positive number.
         """
-        if steps_per_second is not None and not 0 < steps_per_second < math.inf:
-            raise ValueError(f"pace must be positive and finite, got {steps_per_second}")
         with self._lock:
-            self._pace = steps_per_second
-            self._due = self._clock()
+            self._pace.set(steps_per_second, self._clock())
 
     def change(self, **changes: Any) -> None:
         """Change live fields from the next slice on.
@@ -252,7 +214,7 @@ class LiveRun:
                 self._cause,
                 self._generation,
                 self._origin.step if self._origin is not None and self._pieces else None,
-                self._pace,
+                self._pace.limit,
             )
 
     @property
@@ -293,16 +255,14 @@ class LiveRun:
             self._send(n_steps=n_steps, look=last or self._looks.time_for_frame())
         elif self._steps_left:
             self._send(n_steps=self._steps_left, look=True)
-        elif self._mode == "playing" and (self._pace is None or self._clock() >= self._due):
+        elif self._mode == "playing" and self._pace.may_go(self._clock()):
             self._send(n_steps=self._slice_steps(), look=self._looks.time_for_frame())
 
     def _slice_steps(self) -> int:
         if not self._seconds_per_step:
             return 1  # a first step to measure by
-        n_steps = min(2000.0, self._slice_seconds / self._seconds_per_step)
-        if self._pace is not None:
-            n_steps = min(n_steps, self._slice_seconds * self._pace)
-        return max(1, round(n_steps))
+        fast = self._slice_seconds / self._seconds_per_step
+        return max(1, round(min(2000.0, fast, self._pace.steps_in(self._slice_seconds))))
 
     def _send(self, *, n_steps: int, look: bool) -> None:
         start = self._state if self._state is not None else self._lineage.config
@@ -357,9 +317,7 @@ class LiveRun:
         self._looks.took(done)
         if n_taken:
             self._seconds_per_step = done.wall_seconds / n_taken
-        if self._pace is not None:
-            # Time lost is made up for, but not more than a second of it.
-            self._due = max(self._due, self._clock() - 1.0) + n_taken / self._pace
+        self._pace.took(n_taken, self._clock())
         if self._pieces:
             self._replayed()
         elif work.n_steps:

@@ -1,7 +1,7 @@
 """The route by which a run's pictures reach the browser, without a rerun of any script."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from iwae_core.runtime import watched
 from iwae_core.runtime.history import Moment, Pictures
-from iwae_core.runtime.live import LiveRun, Status
+from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.queue import Lane
+from iwae_core.runtime.status import Status
 from iwae_core.runtime.wire import pack
 from iwae_core.training.frame import N_PICTURES
 from iwae_core.training.glance import Glance, Probe
@@ -22,9 +23,10 @@ Arrays = dict[str, NDArray[Any]]
 def frames(request: Request) -> Response:
     """Answer ``GET /live/{run_id}`` with news of a run, or with an earlier moment of it.
 
-    News is what came after ``since=STEP`` in ``generation=G``. Looks may come later than the steps
-    they are of: bounds and images are those after ``held=STEP``, bounds with 512 samples those
-    after ``deep=STEP``. An earlier moment is asked for by ``at=STEP``.
+    News is what the browser lacks in ``generation=G``. It says how far it knows the records of the
+    steps, ``steps=STEP``, and the looks at them, which may come later: glances ``seen=STEP``,
+    bounds and images ``held=STEP``, bounds with 512 samples ``deep=STEP``. An earlier moment is
+    asked for by ``at=STEP``.
 
     A run's id cannot be guessed and is the only key to it. Where there is no such run, the answer
     is 204, without content: a run that other settings have replaced is no fault of the page's.
@@ -32,7 +34,7 @@ def frames(request: Request) -> Response:
     run = watched.find(request.path_params["run_id"])
     if run is None:
         return Response(status_code=204)
-    asked = {"since": -1, "held": -1, "deep": -1, "generation": 0, "at": -1}
+    asked = dict.fromkeys(("steps", "seen", "held", "deep", "generation", "at"), -1)
     try:
         for name in asked:
             asked[name] = int(request.query_params.get(name, asked[name]))
@@ -42,34 +44,43 @@ def frames(request: Request) -> Response:
         status, moment = run.moment(asked["at"])
         body = moment_message(status, moment)
     else:
-        known = (asked["since"], asked["held"], asked["deep"])
-        body = message(run, asked["generation"], *known)
+        known = Known(*(asked[name] for name in ("steps", "seen", "held", "deep")))
+        body = message(run, asked["generation"], known)
     return Response(
         body, media_type="application/octet-stream", headers={"Cache-Control": "no-store"}
     )
 
 
-def message(run: LiveRun, generation: int, since: int, held: int, deep: int) -> bytes:
-    """What a browser that knows the steps, looks and deep looks so far does not know yet."""
+class Known(NamedTuple):
+    """How far a browser knows a run: the last step of each kind, -1 for nothing."""
+
+    steps: int = -1
+    seen: int = -1
+    held: int = -1
+    deep: int = -1
+
+
+def message(run: LiveRun, generation: int, known: Known) -> bytes:
+    """What a browser that knows so much of a generation does not know yet."""
     if run.status().generation != generation:
-        since = held = deep = -1
-    status, seen = run.look(since)
-    if status.generation != generation and since >= 0:  # a reset came in between
-        since = held = deep = -1
-        status, seen = run.look(since)
-    glances = seen.glances if since >= 0 else seen.glances[-1:]
+        known = Known()
+    status, seen = run.look(known.seen)
+    if status.generation != generation and known.seen >= 0:  # a reset came in between
+        known = Known()
+        status, seen = run.look(known.seen)
+    glances = seen.glances if known.seen >= 0 else seen.glances[-1:]
     meta = _standing(status) | {"queue": _queue(run)}
     arrays: Arrays = {
-        "steps": _after(seen.steps, since),
-        "held_out": _after(seen.held_out, held),
-        "deep": _after(seen.deep, deep),
+        "steps": _after(seen.steps, known.steps),
+        "held_out": _after(seen.held_out, known.held),
+        "deep": _after(seen.deep, known.deep),
     }
-    if seen.probe is not None and since < 0:
+    if seen.probe is not None and known.seen < 0:
         meta |= _about(seen.probe)
         arrays |= _fixed(seen.probe)
     if glances:
         arrays |= _stacked(glances)
-    if seen.pictures is not None and seen.pictures[0] > held:
+    if seen.pictures is not None and seen.pictures[0] > known.held:
         meta["pictures_step"] = seen.pictures[0]
         arrays |= _images(seen.pictures[1])
     return pack(meta, arrays)

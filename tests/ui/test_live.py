@@ -15,7 +15,7 @@ from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.queue import FairQueue
 from iwae_core.runtime.wire import pack, unpack
 from iwae_core.training import TrainConfig
-from iwae_core.ui.live import message, moment_message
+from iwae_core.ui.live import Known, message, moment_message
 
 SMALL = TrainConfig(hidden=(8,), latent_dim=3, n_samples=3, batch_size=50)
 
@@ -36,7 +36,7 @@ class Later(Executor):
 
 
 def ask(run, since, generation):
-    return unpack(message(run, generation, since, since, since))
+    return unpack(message(run, generation, Known(since, since, since, since)))
 
 
 def test_arrays_and_meta_survive_the_wire():
@@ -136,8 +136,8 @@ def test_a_late_bound_is_sent_once_and_to_whoever_lacks_it():
     run = LiveRun(SMALL, pool)
     pool.run_one()
     run.history.add_deep(0, -30.0)
-    assert unpack(message(run, 1, 0, 0, -1))[1]["deep"].tolist() == [[0, -30]]
-    assert len(unpack(message(run, 1, 0, 0, 0))[1]["deep"]) == 0
+    assert unpack(message(run, 1, Known(0, 0, 0, -1)))[1]["deep"].tolist() == [[0, -30]]
+    assert len(unpack(message(run, 1, Known(0, 0, 0, 0)))[1]["deep"]) == 0
 
 
 def test_a_look_at_a_step_that_is_known_already_is_news():
@@ -154,8 +154,9 @@ def test_a_look_at_a_step_that_is_known_already_is_news():
         run.poll()
         while pool.waiting:
             pool.run_one()
-    meta, arrays = unpack(message(run, 1, at, 0, 0))
+    meta, arrays = unpack(message(run, 1, Known(at, at - 1, 0, 0)))
     assert arrays["held_out"][-1, 0] == arrays["deep"][-1, 0] == meta["pictures_step"] == at
+    assert arrays["glance_steps"].tolist() == [at]
     assert len(arrays["steps"]) == 0
 
 
