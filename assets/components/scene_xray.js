@@ -169,7 +169,7 @@ function press(name, { state }) {
   return { ...state, pen: name };
 }
 
-function formula({ numbers, model, fresh }) {
+function formula({ numbers }) {
   const { K, order, z, logW, q } = numbers;
   const first = order[0];
   const logQ = [0, 1].reduce((sum, i) => {
@@ -187,8 +187,6 @@ function formula({ numbers, model, fresh }) {
     { symbol: "log p(x, z<sub>1</sub>)", value: fixed(logW[first] + logQ), term: "target", role: "target" },
     { symbol: "−" },
     { symbol: "log q(z<sub>1</sub>|x)", value: fixed(logQ), term: "proposal", role: "proposal" },
-    { symbol: "," },
-    { symbol: "log p(x)", value: fresh ? fixed(model.report.log_marginal) : "…", term: "exact" },
   ];
 }
 

@@ -264,11 +264,12 @@ function drawLine(pen, box, model, done, alpha, tones) {
   // The mean of the logs is never the larger one, so its words go to the left.
   const style = { color: tones.bound, bold: true, halo: tones.background };
   const [low, high] = [`mean of logs ${fixed(elbo)}`, `log of mean ${fixed(bound)}`];
+  // Where there is no room beside the dot, the words bring it along.
   const fits = toX(elbo) - 9 - pen.measureText(low).width * 1.12 > box.left;
-  note(pen, low, toX(elbo) + (fits ? -10 : 10), fits ? middle + 5 : top + 2, { ...style, align: fits ? "right" : "left" });
+  note(pen, fits ? low : `○ ${low}`, toX(elbo) + (fits ? -10 : 10), fits ? middle + 5 : top + 2, { ...style, align: fits ? "right" : "left" });
   if (K > 1) {
     const room = toX(bound) + 10 + pen.measureText(high).width * 1.12 < box.left + box.width;
-    note(pen, high, toX(bound) + (room ? 10 : -10), room ? middle + 5 : fits ? top + 2 : top - 14, { ...style, align: room ? "left" : "right" });
+    note(pen, room ? high : `● ${high}`, toX(bound) + (room ? 10 : -10), room ? middle + 5 : fits ? top + 2 : top - 14, { ...style, align: room ? "left" : "right" });
   }
   if (kind === "other" || kind === "closed") {
     pen.save();

@@ -11,7 +11,7 @@ const GAP = 18;
 const TRACK = 66; // px of height
 const THUMB = 46;
 const LABEL = 17;
-const STRIP = 92;
+const STRIP = 104;
 const N_NAMED = 3;
 export const MOST_THUMBS = 24;
 
@@ -135,7 +135,7 @@ function drawPlane(pen, view, numbers, model, tones, on) {
   const named = [];
   order.slice(0, N_NAMED).forEach((k, i) => {
     const [x, y] = [toX(z[2 * k]), toY(z[2 * k + 1])];
-    if (w[k] < 0.005 || named.some(([a, b]) => Math.hypot(x - a, y - b) < 13)) return;
+    if (w[k] < 0.005 || named.some(([a, b]) => Math.hypot(x - a, y - b) < 16)) return;
     named.push([x, y]);
     note(pen, String(i + 1), x, y + 5, { color: tones.text, align: "center", bold: true, halo: tones.background });
   });
@@ -232,7 +232,7 @@ function drawStrip(pen, box, { numbers, model, tones, fresh }, on) {
   const reach = extent(seen, 0.12);
   const near = numbers.elbo > reach[0] - 1.5 * (reach[1] - reach[0]); // else it would squash the rest
   const low = near ? Math.min(numbers.elbo, reach[0]) : reach[0];
-  const scale = axes({ pen, ...box }, {
+  const scale = axes({ pen, ...box, top: box.top + 14, height: box.height - 14 }, {
     x: extent([low, ...reach], 0.06), y: [0, 1], yTicks: [], tones, grid: false, xLabel: "nats",
   });
   const { toX, box: { top, bottom } } = scale;
@@ -243,7 +243,7 @@ function drawStrip(pen, box, { numbers, model, tones, fresh }, on) {
     const jitter = ((i * 0.61803) % 1) - 0.5;
     spot(pen, toX(value), middle + 14 * jitter, { color: tones.muted, radius: 3 });
   });
-  pen.globalAlpha = on("exact");
+  pen.globalAlpha = 1;
   pen.strokeStyle = tones.exact;
   pen.lineWidth = 2;
   pen.setLineDash(fresh ? [] : [3, 4]);
@@ -259,7 +259,7 @@ function drawStrip(pen, box, { numbers, model, tones, fresh }, on) {
     const align = (left && x > wide) || x + wide > box.left + box.width ? "right" : "left";
     note(pen, text, align === "right" ? x - 6 : x + 6, y, { color, align, bold: true, halo: tones.background });
   };
-  place(exact, `log p(x) ${fixed(exact)}`, tones.exact, top + 8);
+  place(exact, `log p(x) ${fixed(exact)}`, tones.exact, top - 3);
   place(numbers.bound, `L_${numbers.K}`, tones.bound, middle - 10, numbers.bound < exact);
   if (!near) note(pen, `← L₁ ${fixed(numbers.elbo)}`, box.left + 4, middle + 5, { color: tones.bound, bold: true, halo: tones.background });
   else if (toX(numbers.bound) - toX(numbers.elbo) > 70) place(numbers.elbo, "L₁", tones.bound, middle - 10, true);

@@ -130,6 +130,16 @@ def test_every_objective_says_what_it_does(open_box, objective, kind, words):
     assert fixed(report.objective) in told[3]
 
 
+def test_one_sample_is_the_elbo(open_box):
+    app = open_box(K=1, data="moons")
+    report = slow_motion(begin(held(app).config), 0, 1)
+    told = assert_is(app, report)
+    assert "One sample is drawn" in told[0]
+    assert f"here {fixed(report.log_w[0])} nats" in told[1]
+    assert "holds 100 % of the sum" in told[2]
+    assert report.bound == report.elbo
+
+
 def shown_step(app):
     (found,) = [
         match
