@@ -98,7 +98,7 @@ def train(options: argparse.Namespace) -> int:
     batch = changes.get("batch_size", state.config.batch_size)
     goal = options.steps or (options.epochs or 10) * math.ceil(n_train / batch)
     try:
-        with _Board(options.tensorboard) as board:
+        with _Board(options.tensorboard, state.step) as board:
             state = _train_to(goal, state, changes, options, board)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the last save", file=sys.stderr)
@@ -228,9 +228,9 @@ class _NoBoardError(ValueError):
 
 
 class _Board:
-    """TensorBoard logs, or nothing."""
+    """TensorBoard logs from a step on, or nothing; what an earlier log says beyond it is void."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, step: int) -> None:
         self._writer: Any = None
         if folder is None:
             return
@@ -240,7 +240,7 @@ class _Board:
             )
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder))
+        self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def __enter__(self) -> "_Board":
         return self

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,8 +130,50 @@ def test_evaluate_prints_the_bounds_of_the_library(tmp_path, capsys):
     assert cli.main(["evaluate", str(tmp_path / "none")]) == 2
 
 
-def test_tensorboard_that_is_not_there_is_said(tmp_path, capsys):
-    if headless.has_tensorboard():
-        pytest.skip("TensorBoard is installed")
+def test_tensorboard_that_is_not_there_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(headless, "has_tensorboard", lambda: False)
     assert train(tmp_path, *SMALL, "--steps", "1", "--tensorboard", str(tmp_path / "log")) == 2
     assert "pip install tensorboard" in capsys.readouterr().err
+    assert not (tmp_path / "log").exists()
+
+
+def logged(folder):
+    """The scalars of a log as TensorBoard shows them: name -> [(step, value), ..]."""
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    found = events.EventAccumulator(str(folder))
+    found.Reload()
+    return {
+        name: [(event.step, event.value) for event in found.Scalars(name)]
+        for name in found.Tags()["scalars"]
+    }
+
+
+def test_tensorboard_shows_the_numbers_of_the_curves(tmp_path):
+    run, log = tmp_path / "run", tmp_path / "log"
+    assert train(run, *SMALL, "--steps", "30", "--tensorboard", str(log)) == 0
+    shown = logged(log)
+    assert set(shown) == {"train/objective", "held_out/L_1", "held_out/L_64"}
+    with (run / "held_out.csv").open() as file:
+        step, l_1, l_64 = list(csv.reader(file))[-1]
+    assert shown["held_out/L_1"] == [(int(step), pytest.approx(float(l_1), rel=1e-6))]
+    assert shown["held_out/L_64"] == [(int(step), pytest.approx(float(l_64), rel=1e-6))]
+    objective, begin = curve(run)[:, 1], 0
+    for end, value in shown["train/objective"]:  # the mean of each slice
+        assert value == pytest.approx(objective[begin:end].mean(), rel=1e-5)
+        begin = end
+    assert begin == 30
+
+
+def test_what_a_crash_lost_is_not_shown_twice(tmp_path):
+    run, log = tmp_path / "run", tmp_path / "log"
+    assert train(run, *SMALL, "--steps", "10", "--tensorboard", str(log)) == 0
+    kept = tmp_path / "kept"
+    shutil.copytree(run, kept)
+    time.sleep(1.1)  # TensorBoard orders files by the second of their names
+    assert train(run, "--steps", "30", "--tensorboard", str(log)) == 0
+    time.sleep(1.1)
+    # As after a kill: the log is ahead of the run's last save.
+    assert train(kept, "--steps", "20", "--tensorboard", str(log)) == 0
+    steps = [step for step, _ in logged(log)["train/objective"]]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 20
