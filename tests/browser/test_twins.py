@@ -75,7 +75,7 @@ def test_k_changes_the_pair_while_it_plays_and_a_reload_begins_it_anew(visit):
     assert found["mode"] == "playing"
     width = page.evaluate("document.querySelector('.lab-pair').scrollWidth")
     assert width <= PHONE["width"]
-    assert "K=4" in page.url
+    page.wait_for_url(re.compile("K=4"))
     page.reload()
     found = until(page, "step === '0' && row !== ''")
     assert found["samples"] == "1,4"
