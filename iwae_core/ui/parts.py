@@ -7,6 +7,7 @@ text as ``<name>_intro``, ``<name>_question``, ``<name>_answer_<answer>``, ``<na
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import streamlit as st
@@ -41,7 +42,7 @@ class Part(Protocol):
         """The part's numbers as a script."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Lesson:
     """The parts of one page.
 
@@ -54,12 +55,12 @@ class Lesson:
     page: str
     parts: Mapping[str, tuple[str, Part]]
 
-    @property
+    @cached_property
     def switch(self) -> ChoiceField:
         """The field that names the part."""
         return ChoiceField(name="part", default=next(iter(self.parts)), choices=tuple(self.parts))
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field[Any], ...]:
         """Every field of the page's address, each once."""
         of_parts = (
