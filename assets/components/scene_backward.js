@@ -58,7 +58,6 @@ function drawPlane(pen, view, numbers, model, tones, on) {
   });
   view.scale = scale;
   line(pen, scale, [[x[0], 0], [x[1], 0]], { color: tones.muted, width: 1.2, dash: [2, 4] });
-  note(pen, "as much as the noise", scale.box.right - 4, scale.toY(0) + 16, { color: tones.muted, align: "right" });
   const place = (i, group) => [log(model.touched[i]), shown(model.added[2 * i + group])];
   const chain = (kind) => model.ways.map((way, i) => [way, i]).filter(([way]) => way.startsWith(kind) || (kind === "truncated" && way === "exact")).map(([, i]) => i);
   for (const [group, name, color] of [[DECODER, "decoder", tones.target], [ENCODER, "encoder", tones.proposal]]) {
@@ -83,6 +82,8 @@ function drawPlane(pen, view, numbers, model, tones, on) {
   const [tx, ty] = place(chain("truncated").find((i) => model.ways[i] === "truncated_0.001"), ENCODER);
   note(pen, "heaviest first", scale.toX(tx) - 10, scale.toY(ty) + 5, { color: tones.text, align: "right", bold: true, halo });
   const [rx, ry] = last("resampled");
+  const free = scale.toX(rx) < (scale.box.left + scale.box.right) / 2; // the other label is far away
+  note(pen, "as much as the noise", scale.box.right - 4, scale.toY(0) + (free ? -6 : 16), { color: tones.muted, align: "right" });
   note(pen, "drawn by weight", scale.toX(rx) + 10, scale.toY(ry) - 8, { color: tones.text, bold: true, halo });
   note(pen, "exact", scale.toX(0) + 4, scale.box.bottom - 18, { color: tones.text, align: "right", bold: true, halo });
   note(pen, "● encoder", scale.box.left + 8, scale.box.bottom - 26, { color: tones.proposal, bold: true, halo });

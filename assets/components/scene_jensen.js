@@ -154,7 +154,8 @@ function drawTrack(pen, track, { law, sigma, K }, model, state, tones) {
     pen.setLineDash([1, 7]);
     segment(pen, toX(from), track.y, track.right, track.y);
     pen.restore();
-    note(pen, `approximation off from ${fixed(from)}`, track.right, track.y + 34, { color: tones.muted, align: "right" });
+    const what = track.right - track.left < 400 ? "approx." : "approximation";
+    note(pen, `${what} off from ${fixed(from)}`, track.right, track.y + 34, { color: tones.muted, align: "right" });
   }
   pen.lineCap = "butt";
   note(pen, `spread σ = ${fixed(sigma)} nats`, track.left - 10, track.y + 34, { color: tones.weights, bold: true });
