@@ -9,7 +9,7 @@ import { ellipses, frame, lines, tone } from "./posterior_plane.js";
 const WHOLE = 3; // half the side of the latent plane, as far as digits go
 const GAP = 18;
 const TRACK = 66; // px of height
-const THUMB = 46;
+const THUMB = [46, 72]; // px, least and most
 const LABEL = 17;
 const STRIP = 104;
 const N_NAMED = 3;
@@ -28,7 +28,7 @@ export function place(width, given = null) {
     : [0, 1].map((i) => ({ left: i * (side - mini), top: pad.top + side + 34, side: mini }));
   const box = split
     ? { left: 0, top: pad.top + side + 26, width, height: width }
-    : { left: side + GAP, top: 0, width: width - side - GAP, height: 430 };
+    : { left: side + GAP, top: 0, width: width - side - GAP, height: Math.max(430, Math.min(560, 0.68 * (width - side))) };
   const below = box.top + box.height + 8;
   const half = split ? width : (width - GAP) / 2;
   const track = (left, top) => ({ left: left + 24, right: left + half - 24, y: top + 40 });
@@ -36,12 +36,13 @@ export function place(width, given = null) {
     K: track(0, below), squeeze: split ? track(0, below + TRACK + 14) : track(half + GAP, below),
   };
   const thumbsTop = below + (split ? 2 * TRACK + 14 : TRACK) + 30;
-  const columns = Math.min(MOST_THUMBS / 2, Math.floor((width + 8) / (THUMB + 8)));
+  const columns = Math.min(MOST_THUMBS / 2, Math.floor((width + 8) / (THUMB[0] + 8)));
+  const size = Math.min(THUMB[1], Math.floor((width + 8) / columns) - 8);
   const rows = split ? 3 : 2;
-  const stripTop = thumbsTop + 28 + rows * (THUMB + LABEL + 6) + 6;
+  const stripTop = thumbsTop + 28 + rows * (size + LABEL + 6) + 6;
   const view = {
     split, pad, minis, tracks, height: stripTop + STRIP,
-    thumbs: { left: 0, top: thumbsTop, width, columns, rows },
+    thumbs: { left: 0, top: thumbsTop, size, columns, rows },
     strip: { left: 0, top: stripTop, width, height: STRIP },
   };
   if (given) view.plane = plane(box, window(given), given.pen, split);
@@ -189,7 +190,7 @@ function drawTracks(pen, { K, squeeze }, state, numbers, model, tones) {
   track(squeeze, title, tones.proposal, widths.map(([factor, text]) => [squeezed(factor, model), text]));
 }
 
-function drawThumbs(pen, { left, top, columns, rows }, { top: heaviest, ess, K }, tones, alpha) {
+function drawThumbs(pen, { left, top, size, columns, rows }, { top: heaviest, ess, K }, tones, alpha) {
   const thumbs = heaviest.slice(0, rows * columns);
   const held = thumbs.reduce((sum, { share }) => sum + share, 0);
   const headline = `${digits(ess, 2)} of ${K} really carry the answer`;
@@ -205,22 +206,22 @@ function drawThumbs(pen, { left, top, columns, rows }, { top: heaviest, ess, K }
   }
   const most = thumbs[0].share;
   thumbs.forEach(({ share, image: values }, i) => {
-    const x = left + (i % columns) * (THUMB + 8);
-    const y = top + 18 + Math.floor(i / columns) * (THUMB + LABEL + 6);
+    const x = left + (i % columns) * (size + 8);
+    const y = top + 18 + Math.floor(i / columns) * (size + LABEL + 6);
     pen.save();
     pen.globalAlpha = alpha * Math.max(0.07, Math.sqrt(share / most));
-    image(pen, values, [SIDE, SIDE], x, y, THUMB, tones.mode === "dark");
+    image(pen, values, [SIDE, SIDE], x, y, size, tones.mode === "dark");
     pen.restore();
     pen.strokeStyle = tones.grid;
     pen.lineWidth = 1;
-    pen.strokeRect(x + 0.5, y + 0.5, THUMB - 1, THUMB - 1);
+    pen.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
     const text = i < N_NAMED ? `${i + 1}: ${percent(share)}` : share >= 5e-4 ? percent(share) : "≈ 0";
     pen.save();
     pen.font = "11px sans-serif";
     pen.fillStyle = i < N_NAMED ? tones.weights : tones.muted;
     pen.textAlign = "center";
     pen.textBaseline = "alphabetic";
-    pen.fillText(text, x + THUMB / 2, y + THUMB + 12);
+    pen.fillText(text, x + size / 2, y + size + 12);
     pen.restore();
   });
 }
@@ -228,7 +229,8 @@ function drawThumbs(pen, { left, top, columns, rows }, { top: heaviest, ess, K }
 // The bound of this draw, of other draws, and what both stand for.
 function drawStrip(pen, box, { numbers, model, tones, fresh }, on) {
   const exact = fresh ? model.report.log_marginal : numbers.table.logMarginal;
-  const seen = [numbers.bound, exact, ...model.others];
+  const others = fresh ? model.others : []; // those of another state say nothing of this one
+  const seen = [numbers.bound, exact - 0.5, exact + 0.5, ...others];
   const reach = extent(seen, 0.12);
   const near = numbers.elbo > reach[0] - 1.5 * (reach[1] - reach[0]); // else it would squash the rest
   const low = near ? Math.min(numbers.elbo, reach[0]) : reach[0];
@@ -238,8 +240,8 @@ function drawStrip(pen, box, { numbers, model, tones, fresh }, on) {
   const { toX, box: { top, bottom } } = scale;
   const middle = (top + bottom) / 2 + 4;
   pen.save();
-  pen.globalAlpha = 0.25 * (fresh ? 1 : 0.3) * on("bound");
-  model.others.forEach((value, i) => {
+  pen.globalAlpha = 0.25 * on("bound");
+  others.forEach((value, i) => {
     const jitter = ((i * 0.61803) % 1) - 0.5;
     spot(pen, toX(value), middle + 14 * jitter, { color: tones.muted, radius: 3 });
   });
