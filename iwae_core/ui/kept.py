@@ -33,6 +33,17 @@ def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
             except (ValueError, SQLAlchemyError) as fault:
                 state.messages = [str(fault)]
 
+    if not state.is_mine:
+        st.info(
+            "You are looking at somebody else's run, and cannot change it. Fork it, and "
+            "the branch is yours.",
+            icon=":material/visibility:",
+        )
+    elif state.without_controls:
+        st.info(
+            f"The controls above do not move this run: {state.without_controls}.",
+            icon=":material/tune:",
+        )
     player.show(
         run,
         title=runs.objective_title(run.config),
@@ -45,18 +56,6 @@ def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
 def panel(link: Link, run: LiveRun, adopt: Adopt) -> None:
     """Place the box of kept runs below the picture of the page's run."""
     keeper = sessions.keeper()
-    state = sessions.session()
-    if not state.is_mine:
-        st.info(
-            "You are looking at somebody else's run, and cannot change it. Fork it below, and "
-            "the branch is yours.",
-            icon=":material/visibility:",
-        )
-    elif state.without_controls:
-        st.info(
-            f"The controls above do not move this run: {state.without_controls}.",
-            icon=":material/tune:",
-        )
     box = st.expander("Runs", icon=":material/account_tree:", key="kept.box", on_change="rerun")
     if not box.open:
         return

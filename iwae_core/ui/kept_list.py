@@ -25,7 +25,7 @@ _FILE = "kept.file"
 def table(leaves: Sequence[Leaf], shown: str | None, now: float) -> str:
     """The runs as a tree in a table; every run is a link."""
     rows = "".join(_row(leaf, leaf.record.id == shown, now) for leaf in leaves)
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Run", "Step", "L₆₄", "Last news"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Run", "Step", "L₆₄", "When"))
     return (
         '<div class="lab-runs"><table><caption class="lab-hidden">Kept runs; branches stand '
         f"below the run they were forked from</caption><thead><tr>{head}</tr></thead>"

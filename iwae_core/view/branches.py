@@ -54,7 +54,8 @@ def held_out(comparison: Comparison) -> go.Figure:
     for number, branch in enumerate(comparison.branches):
         color = theme.CATEGORIES[number % len(theme.CATEGORIES)]
         symbol = _SYMBOLS[number % len(_SYMBOLS)]
-        shown = branch.steps >= first
+        # From the last look before they parted on, so that no line begins in the air.
+        shown = slice(max(0, int(np.searchsorted(branch.steps, first, side="right")) - 1), None)
         for label, bound, dash in (
             ("L<sub>64</sub>", branch.bound_64, "solid"),
             ("L<sub>1</sub>", branch.bound_1, "dash"),
@@ -70,7 +71,7 @@ def held_out(comparison: Comparison) -> go.Figure:
                 name=f"{escape(branch.title)}: {label}",
                 hovertemplate="step %{x}: %{y:.3f} nats<extra></extra>",
             )
-            seen.append(bounds)
+            seen.append(bounds[steps >= first])
     if comparison.parted is not None:
         figure.add_vline(
             x=comparison.parted,
@@ -78,6 +79,7 @@ def held_out(comparison: Comparison) -> go.Figure:
             annotation_text="parted here",
             annotation_position="bottom right",
         )
+        figure.update_xaxes(range=[first, max(branch.step for branch in comparison.branches)])
     values = np.concatenate(seen)
     if len(values):
         # The first looks of a run lie far below all others, and would flatten what differs.

@@ -37,6 +37,15 @@ def test_each_run_has_both_rulers_from_where_they_parted(compared):
     assert high > max(trace.y.max() for trace in figure.data)
 
 
+def test_a_line_comes_from_the_last_look_before_they_parted(compared):
+    apart = branches.Comparison(compared.ids, compared.branches, 33)
+    figure = branches.held_out(apart)
+    assert [trace.x[0] for trace in figure.data] == [30, 30, 30, 30]
+    assert figure.layout.xaxis.range == (33, 90)
+    early = branches.Comparison(("a",), (branch("late", range(50, 70, 5), 0),), 33)
+    assert branches.held_out(early).data[0].x[0] == 50
+
+
 def test_runs_that_never_were_one_are_drawn_whole_without_a_mark(compared):
     apart = branches.Comparison(compared.ids, compared.branches, None)
     figure = branches.held_out(apart)
