@@ -7,16 +7,17 @@
 import * as plot from "./plot.js";
 import { element } from "./readouts.js";
 import { dress, tones } from "./tones.js";
-import { paintBounds, paintEss, sub } from "./train_curves.js";
+import { paintBounds, paintEss } from "./train_curves.js";
 import { Feed } from "./train_feed.js";
 import { paintKl, paintLatents, paintWeights } from "./train_latents.js";
 import { paintManifold, paintPictures } from "./train_pictures.js";
-import { after } from "./train_series.js";
-import { Transport, thousands } from "./train_transport.js";
+import { Transport } from "./train_transport.js";
+import { spoken, statusLine } from "./train_words.js";
 
 const views = new WeakMap(); // parentElement -> View
 const WISH_MS = 4000; // after which the server's word counts again
 const KEPT_COMMANDS = 12;
+const MOVING_MS = 25; // 40 pictures a second: what more would show is taken from training
 
 export default function draw({ parentElement, data, setStateValue }) {
   const view = views.get(parentElement) ?? new View(parentElement);
@@ -68,6 +69,7 @@ class View {
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     this.commands = [];
+    this.due = 0;
     this.frames = this.distinct = 0; // pictures painted, and those that showed another moment
     this.forget();
   }
@@ -166,7 +168,8 @@ class View {
     }
     if (!this.wish && film.frozen) film.settle(now, still());
     this.transport.setPace(meta.pace);
-    this.refresh();
+    if (film.moving) this.wake();
+    else this.refresh();
   }
 
   gone() {
@@ -195,26 +198,35 @@ class View {
     const said = state === "playing" ? state : `${state} ${step}`;
     if (state === "settling" || said === this.said) return;
     this.said = said;
-    const words = { playing: "Training", paused: "Paused", stopped: "Stopped", starting: "Starting", back: "Looking back" };
-    this.voice.textContent = `${words[state]}, step ${step}. ${this.feed.meta?.cause ?? ""}`;
+    this.voice.textContent = spoken(state, step, this.feed.meta?.cause);
   }
 
   // Drawing --------------------------------------------------------------------------------------
 
+  // Draw all of it anew, in the next frame.
   refresh() {
     this.stale = true;
+    this.wake();
+  }
+
+  wake() {
     this.request ??= requestAnimationFrame((now) => this.frame(now));
   }
 
   frame(now) {
     this.request = null;
-    const moved = this.feed.film.advance(now);
-    if ((moved && this.back === null) || this.stale) this.paint();
-    if (this.feed.film.moving) this.request ??= requestAnimationFrame((next) => this.frame(next));
+    const moved = this.feed.film.advance(now) && this.back === null;
+    if (this.stale || (moved && now >= this.due)) {
+      this.due = Math.max(this.due + MOVING_MS, now - MOVING_MS);
+      this.paint();
+    }
+    if (this.feed.film.moving) this.wake();
+    else if (moved) this.refresh(); // the last of a movement is shown, and all panels of it
   }
 
   paint() {
     if (!this.data || this.ended || this.root.clientWidth === 0) return;
+    const moving = !this.stale;
     this.stale = false;
     const { feed } = this;
     const worn = tones(this.parent);
@@ -229,10 +241,11 @@ class View {
       mayDrive: this.data.may_drive,
       mayFork: this.data.may_fork,
     });
-    this.paintStatus(step);
+    const line = statusLine(feed, this.back === null ? this.mode() : "back", step);
+    if (this.status.textContent !== line) this.status.textContent = line;
     if (feed.meta) {
       this.paintPanels({
-        feed, step, tones: worn, back: this.back, title: this.data.objective_title, K: feed.meta.n_samples,
+        feed, step, moving, tones: worn, back: this.back, title: this.data.objective_title, K: feed.meta.n_samples,
         glance: this.moment?.glance ?? feed.film.glance(),
         pictures: this.moment?.pictures ?? feed.pictures,
       });
@@ -247,6 +260,7 @@ class View {
     this.root.dataset.manifold = manifold; // CSS makes room for it
     for (const panel of this.panels) {
       if (!ready[panel.needs] || (panel.name === "manifold" && !manifold)) continue;
+      if (panel.needs === "curves" && view.moving && this.frames % 2) continue;
       if (panel.needs === "pictures") {
         const drawn = `${size} ${view.pictures.step} ${view.feed.generation} ${manifold}`;
         if (panel.drawn === drawn) continue;
@@ -258,33 +272,6 @@ class View {
     const drawn = this.feed.film.playhead;
     if (drawn !== this.drawn) this.distinct += 1;
     this.drawn = drawn;
-  }
-
-  paintStatus(step) {
-    const { meta, heldOut, deep } = this.feed;
-    let line = "Starting …";
-    if (meta) {
-      const { steps_per_second: speed, n_samples: K, cause } = meta;
-      const mode = this.back === null ? this.mode() : "back";
-      const words = { playing: "Training", paused: "Paused", stopped: "Stopped", back: "Looking back" };
-      if (mode !== "back" && meta.replaying_to !== null) {
-        words[mode] = `Replaying to step ${thousands(meta.replaying_to)}`;
-      }
-      const parts = [words[mode], `step ${thousands(step)}`, `K = ${K}`];
-      if (speed && mode === "playing") parts.push(`${Math.round(speed)} steps/s`);
-      if (meta.queue && mode === "playing") parts.push(meta.queue);
-      const bounds = heldOut[after(heldOut, step) - 1];
-      if (bounds) {
-        const shown = [["L₁", bounds[1]], [`L${sub(K)}`, bounds[2]], ["L₆₄", bounds[3]], ["L₅₁₂", recent(deep[after(deep, step) - 1], step)]];
-        const texts = shown
-          .filter(([name, value], i) => Number.isFinite(value) && shown.findIndex(([other]) => other === name) === i)
-          .map(([name, value]) => `${name}\u00a0=\u00a0${plot.minus(value.toFixed(2))}`);
-        parts.push(`${texts.join(", ")} nats`);
-      }
-      if (cause) parts.push(cause);
-      line = parts.join(" · ");
-    }
-    if (this.status.textContent !== line) this.status.textContent = line;
   }
 
   // What tests and benchmarks read. A pause is told when the picture stands where the run stands.
@@ -309,6 +296,3 @@ class View {
     });
   }
 }
-
-// A bound that comes rarely stands beside the others only while it is about the same model.
-const recent = (row, step) => (row && row[0] >= 0.95 * step ? row[1] : NaN);

@@ -5,6 +5,7 @@
 import * as plot from "./plot.js";
 import { after } from "./train_series.js";
 
+const FEW = 8;
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 export const sub = (number) => String(number).replace(/\d/g, (digit) => SUBSCRIPTS[digit]);
 
@@ -34,7 +35,8 @@ export function paintBounds({ canvas }, view) {
     plot.band(pen, frame, ruler(1), ruler(3), { color: tones.bound, alpha: 0.15 });
     plot.line(pen, frame, trained, { color: tones.muted, width: 1.2, alpha: 0.7 });
     for (const { rows, column, dots, ...style } of shown.toReversed()) {
-      plot.line(pen, frame, rows.map((row) => [row[0], row[column]]), style);
+      // Between few looks, far apart, a line would tell of what nobody saw.
+      if (!dots || rows.length > FEW) plot.line(pen, frame, rows.map((row) => [row[0], row[column]]), style);
       for (const row of dots ? rows.slice(-60) : []) {
         plot.spot(pen, frame.toX(row[0]), frame.toY(row[column]), { color: style.color, radius: 2.5 });
       }
@@ -99,7 +101,7 @@ function legend(pen, entries, tones, width) {
   let [left, top] = [2, 0];
   pen.textBaseline = "middle";
   pen.textAlign = "left";
-  for (const { name, color, dash = [], width: thickness } of entries) {
+  for (const { name, color, dash = [], dots = false, width: thickness } of entries) {
     const wide = swatch + 6 + pen.measureText(name).width;
     if (left > 2 && left + wide > width) [left, top] = [2, top + lineHeight];
     pen.strokeStyle = color;
@@ -107,6 +109,7 @@ function legend(pen, entries, tones, width) {
     pen.setLineDash(dash);
     plot.segment(pen, left, top + 9, left + swatch, top + 9);
     pen.setLineDash([]);
+    if (dots) plot.spot(pen, left + swatch / 2, top + 9, { color, radius: 3 });
     pen.fillStyle = tones.text;
     pen.fillText(name, left + swatch + 6, top + 9);
     left += wide + gap;

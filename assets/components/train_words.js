@@ -1,0 +1,38 @@
+// What the live picture says in words: the line above it, and what a screen reader hears.
+
+import { minus } from "./plot.js";
+import { sub } from "./train_curves.js";
+import { after } from "./train_series.js";
+import { thousands } from "./train_transport.js";
+
+const WORDS = {
+  playing: "Training", paused: "Paused", stopped: "Stopped", starting: "Starting", back: "Looking back",
+};
+
+// How a run stands: `mode` is the server's, or "back" for a look at an earlier step.
+export function statusLine({ meta, heldOut, deep }, mode, step) {
+  if (!meta) return "Starting …";
+  const { steps_per_second: speed, n_samples: K, cause } = meta;
+  const replaying = mode !== "back" && meta.replaying_to !== null;
+  const parts = [
+    replaying ? `Replaying to step ${thousands(meta.replaying_to)}` : WORDS[mode],
+    `step ${thousands(step)}`,
+    `K = ${K}`,
+  ];
+  if (speed && mode === "playing") parts.push(`${Math.round(speed)} steps/s`);
+  if (meta.queue && mode === "playing") parts.push(meta.queue);
+  const bounds = heldOut[after(heldOut, step) - 1];
+  if (bounds) parts.push(boundsText(K, bounds, deep[after(deep, step) - 1], step));
+  if (cause) parts.push(cause);
+  return parts.join(" · ");
+}
+
+function boundsText(K, [, one, ofK, many], deep, step) {
+  const names = new Map([["L₁", one], [`L${sub(K)}`, ofK], ["L₆₄", many]]);
+  // A bound that comes rarely stands beside the others only while it is about the same model.
+  if (deep && deep[0] >= 0.95 * step) names.set("L₅₁₂", deep[1]);
+  const known = [...names].filter(([, value]) => Number.isFinite(value));
+  return `${known.map(([name, value]) => `${name}\u00a0=\u00a0${minus(value.toFixed(2))}`).join(", ")} nats`;
+}
+
+export const spoken = (state, step, cause) => `${WORDS[state]}, step ${step}. ${cause ?? ""}`;
