@@ -1,7 +1,8 @@
-"""What live runs do, written into the store by one thread while they go on.
+"""What live runs do, written into the store while they go on.
 
-Every news of a run marks it; the thread then writes the rows of all marked runs in one
-transaction, and now and then a state. No slice and no page waits for a disk.
+Every news of a run marks it; one thread then writes the rows of all marked runs in one
+transaction, and another now and then a state, so that no row waits for a large file. No slice and
+no page waits for a disk.
 """
 
 import dataclasses
@@ -36,12 +37,12 @@ class _Entry:
     owner: str
     generation: int = 1
     record: Record | None = None  # as last written; None before the run is first played
-    saved_step: int = -1
+    saved_step: int = -1  # of the last kept state
     saved_at: float = -1e9
 
 
 class Writer:
-    """The live runs that are written down, and the thread that writes.
+    """The live runs that are written down, and the threads that write.
 
     Args:
         store: Where to.
@@ -59,7 +60,9 @@ class Writer:
         self._marked: dict[str, _Entry] = {}
         self._is_scheduled = False
         self._rest_until = 0.0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kept")
+        self._is_saving = False
+        self._rows = ThreadPoolExecutor(1, thread_name_prefix="kept-rows")
+        self._files = ThreadPoolExecutor(1, thread_name_prefix="kept-files")
 
     def attach(self, run: LiveRun, owner: str, record: Record | None) -> LiveRun:
         """Write a run down from now on; as a new one where it has no record."""
@@ -75,8 +78,8 @@ class Writer:
             for live_id in [i for i, e in self._entries.items() if _is(e, record_id)]:
                 self._entries.pop(live_id).run.on_news = _no_news
                 self._marked.pop(live_id, None)
-        # After whatever the thread is writing of it now.
-        self._thread.submit(self._store.delete, record_id).result()
+        self.wait()  # for what is being written of it now
+        self._store.delete(record_id)
 
     def live(self, record_id: str) -> LiveRun | None:
         """The live run that is written under that id."""
@@ -107,7 +110,13 @@ class Writer:
                 for entry in self._entries.values()
                 if record_id is None or _is(entry, record_id)
             ]
-        self._thread.submit(self._write_now, asked, everything=True).result()
+        self._rows.submit(self._write_now, asked, everything=True).result()
+        self.wait()
+
+    def wait(self) -> None:
+        """Return when what is on its way to the disk has come there."""
+        for thread in (self._rows, self._files):
+            thread.submit(_no_news).result()
 
     def close(self) -> None:
         """Write everything and stop."""
@@ -116,7 +125,8 @@ class Writer:
             for entry in self._entries.values():
                 entry.run.on_news = _no_news
             self._entries.clear()
-        self._thread.shutdown()
+        self._rows.shutdown()
+        self._files.shutdown()
 
     def _mark(self, entry: _Entry) -> None:
         # Called with the run locked, from whatever thread brought the news.
@@ -129,7 +139,7 @@ class Writer:
             self._marked[entry.run.run_id] = entry
             if not self._is_scheduled:
                 self._is_scheduled = True
-                self._thread.submit(self._write_marked)
+                self._rows.submit(self._write_marked)
 
     def _bring_up(self, entry: _Entry, status: Status) -> _Entry:
         """Give a run its record when it is first played, and another when it started over."""
@@ -154,7 +164,6 @@ class Writer:
     def _write_now(self, marked: list[_Entry], *, everything: bool) -> None:
         try:
             self._write(marked, everything)
-            self.fault = ""
         except (OSError, SQLAlchemyError) as fault:  # a full disk, a database that is away
             self.fault = f"runs are not being kept: {fault}"
         with self._lock:
@@ -179,23 +188,37 @@ class Writer:
                 news.append((entry, snapshot, entry.record))
         self._store.put([record for _, _, record in news])
         for entry, snapshot, record in news:
-            self._keep_state(entry, snapshot, record, everything)
+            if self._is_due(entry, snapshot, everything):
+                self._is_saving = True
+                self._files.submit(self._keep_state, entry, snapshot, record)
         for owner in owners:
             self._make_room(owner)
 
-    def _keep_state(
-        self, entry: _Entry, snapshot: Snapshot, record: Record, everything: bool
-    ) -> None:
+    def _is_due(self, entry: _Entry, snapshot: Snapshot, everything: bool) -> bool:
+        """Whether to keep a state now: of a playing run now and then, else the last one."""
         state, now = snapshot.state, self._clock()
         if state is None or state.step <= entry.saved_step:
+            return False
+        if everything or snapshot.status.mode != "playing":
+            return True
+        return not self._is_saving and now >= max(entry.saved_at + STATE_SECONDS, self._rest_until)
+
+    def _keep_state(self, entry: _Entry, snapshot: Snapshot, record: Record) -> None:
+        state, began = snapshot.state, self._clock()
+        if state is None:
             return
-        due = max(entry.saved_at + STATE_SECONDS, self._rest_until)
-        if snapshot.status.mode == "playing" and not everything and now < due:
+        try:
+            is_full = self._store.usage(entry.owner).n_bytes >= self.limits.n_bytes
+            self._store.keep(record.id, state, snapshot.seen, 2 if is_full else MOST_STATES)
+            self.fault = ""
+        except (OSError, SQLAlchemyError) as fault:
+            self.fault = f"runs are not being kept: {fault}"
             return
-        is_full = self._store.usage(entry.owner).n_bytes >= self.limits.n_bytes
-        self._store.keep(record.id, state, snapshot.seen, 2 if is_full else MOST_STATES)
-        entry.saved_step, entry.saved_at = state.step, now
-        self._rest_until = now + (self._clock() - now) / _WRITING_SHARE
+        finally:
+            self._is_saving = False
+        if entry.record is not None and entry.record.id == record.id:
+            entry.saved_step, entry.saved_at = state.step, began
+        self._rest_until = began + (self._clock() - began) / _WRITING_SHARE
 
     def _make_room(self, owner: str) -> None:
         """Forget the oldest runs that nobody asked to keep and nobody has open."""

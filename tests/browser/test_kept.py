@@ -1,8 +1,10 @@
 """Kept runs in a real browser: after a reload, a killed server, a fork, a file, and for others."""
 
+import contextlib
 import io
 import os
 import re
+import sqlite3
 import zipfile
 from pathlib import Path
 
@@ -18,9 +20,10 @@ class Runs:
         self.page = visitor.open("train", query)
         self.wait_for("dataset.held")
 
-    def wait_for(self, condition):
+    def wait_for(self, condition, seconds=30):
         picture = "document.querySelector('.lab-train') ?? {dataset: {}}"
-        self.page.wait_for_function(f"(({{dataset}}) => {condition})({picture})")
+        asked = f"(({{dataset}}) => {condition})({picture})"
+        self.page.wait_for_function(asked, timeout=1000 * seconds)
 
     @property
     def step(self):
@@ -59,6 +62,13 @@ class Runs:
         return self.page.locator(".lab-runs td:first-child a").all_inner_texts()
 
 
+def written(folder):
+    """The step that the database tells of its only run; -1 before there is one."""
+    with contextlib.closing(sqlite3.connect(folder / "runs.sqlite")) as connection:
+        (row,) = connection.execute("SELECT coalesce(max(step), -1) FROM runs").fetchall()
+    return row[0]
+
+
 @pytest.mark.slow
 def test_after_kill_9_of_the_server_the_address_leads_back_to_the_run(visit, tmp_path):
     database = f"sqlite:///{tmp_path}/runs.sqlite"
@@ -70,6 +80,9 @@ def test_after_kill_9_of_the_server_the_address_leads_back_to_the_run(visit, tmp
         runs.train_to(60)
         seen = runs.step
         address = runs.page.url.removeprefix(first.url)
+        # A slice that the picture shows is in the database a moment later, while the run plays on.
+        serving.wait_for(lambda: written(tmp_path) >= seen, "no row came", first)
+        at = written(tmp_path)
         first.process.kill()
         first.process.wait()
         runs.page.goto("about:blank")
@@ -79,9 +92,9 @@ def test_after_kill_9_of_the_server_the_address_leads_back_to_the_run(visit, tmp
         visitor.server = second
         runs.page.goto(second.url + address)
         visitor.wait()
-        # What may be lost is the slice that was under way when the picture showed `seen`.
-        runs.wait_for(f"Number(dataset.step) >= {seen} && dataset.mode === 'paused'")
+        runs.wait_for(f"Number(dataset.step) >= {at} && dataset.mode === 'paused'", 120)
         back = runs.step
+        assert back == written(tmp_path)
         runs.page.wait_for_url(re.compile("run="))
         runs.press("Play")
         runs.wait_for(f"Number(dataset.step) > {back}")

@@ -95,7 +95,7 @@ def test_each_slice_is_written_and_a_state_only_now_and_then(world):
     steps, kept = [], []
     for _ in range(12):
         world.pool.finish()
-        world.keeper._writer._thread.submit(int).result()  # what was scheduled before is done
+        world.keeper._writer.wait()  # what was scheduled before is done
         steps.append(world.keeper.store.get(record_id).step == run.status().step)
         kept.append(len(world.keeper.store.kept_steps(record_id)))
         world.now += 1.0
@@ -113,7 +113,7 @@ def test_after_a_killed_server_the_run_stands_where_its_last_slice_ended(world):
         if at == 3:
             run.change(n_samples=8)
         world.pool.finish()
-    world.keeper._writer._thread.submit(int).result()
+    world.keeper._writer.wait()
     lost, rows = run.snapshot(), run.history.seen().steps
     run.on_news = lambda: None
     killed = world.keeper  # without a word: nothing is flushed
@@ -132,7 +132,8 @@ def test_after_a_killed_server_the_run_stands_where_its_last_slice_ended(world):
     world.play(again)
     world.keeper.flush()
     assert world.keeper.store.get(record_id).step == again.status().step > record.step
-    killed._writer._thread.shutdown()
+    killed._writer._rows.shutdown()
+    killed._writer._files.shutdown()
     killed.store.close()
 
 
@@ -297,6 +298,7 @@ def test_fifty_opened_played_and_closed_runs_leave_rows_and_nothing_else(world):
 
     def traces():
         gc.collect()
+        world.keeper.store.engine.dispose()  # a few connections wait for their next use
         return threading.active_count(), me.num_fds()
 
     before = traces()
