@@ -19,8 +19,9 @@ def explore() -> None:
     with side:
         scenes.choose(link, weighting.SETTINGS, weighting.SCENES)
         weighting.main_controls(link)
-        with st.expander("More"):
-            weighting.more_controls(link)
+        if more := controls.more(link):
+            with more:
+                weighting.more_controls(link)
         controls.seed(link, weighting.SEED)
     config = weighting.config(link)
     with main:

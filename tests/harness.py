@@ -29,6 +29,12 @@ def open_page(name: str, **query: object) -> AppTest:
     return app.run()
 
 
+def with_more(app: AppTest, name: str) -> AppTest:
+    """Open the box "More" of a lesson."""
+    app.session_state[f"{name}.more"] = True
+    return app.run()
+
+
 def figures(app: AppTest) -> dict[str, dict]:
     """Every figure on the page by its key, as plotly's JSON: ``data``, ``layout``."""
     from iwae_core.ui import charts

@@ -57,11 +57,14 @@ def controls_of(link: Link) -> None:
         link, better.INTEGRAND, "Question: mean of f(z)", names=better.titles(choices.INTEGRANDS)
     )
     controls.log_slider(link, N_SAMPLES, "K", unit="draws")
-    with st.expander("More"):
-        controls.choice(link, FAMILY, "Proposal: family", names=better.titles(choices.FAMILIES))
-        controls.number(link, LOC, "Proposal: location", step=0.1)
-        controls.number(link, SCALE, "Proposal: scale", step=0.1)
-        controls.log_slider(link, DF, "Degrees of freedom", help="Of a Student t proposal.")
+    if more := controls.more(link):
+        with more:
+            controls.choice(
+                link, FAMILY, "Proposal: family", names=better.titles(choices.FAMILIES)
+            )
+            controls.number(link, LOC, "Proposal: location", step=0.1)
+            controls.number(link, SCALE, "Proposal: scale", step=0.1)
+            controls.log_slider(link, DF, "Degrees of freedom", help="Of a Student t proposal.")
 
 
 def config(link: Link) -> BoardConfig:

@@ -55,19 +55,20 @@ def controls_of(link: Link) -> None:
     """Where the draws come from. Below "More": question, target, K, and q1, q2 in numbers."""
     scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.slider(link, SHARE, "Draws from q2, share", step=0.05)
-    with st.expander("More"):
-        controls.choice(
-            link,
-            better.INTEGRAND,
-            "Question: mean of f(z)",
-            names=better.titles(choices.INTEGRANDS),
-        )
-        better.choose_target(link)
-        controls.log_slider(link, N_SAMPLES, "K", unit="draws")
-        controls.number(link, LOC, "q1: mean", step=0.1)
-        controls.number(link, SCALE, "q1: scale", step=0.1)
-        controls.number(link, LOC_2, "q2: mean", step=0.1)
-        controls.number(link, SCALE_2, "q2: scale", step=0.1)
+    if more := controls.more(link):
+        with more:
+            controls.choice(
+                link,
+                better.INTEGRAND,
+                "Question: mean of f(z)",
+                names=better.titles(choices.INTEGRANDS),
+            )
+            better.choose_target(link)
+            controls.log_slider(link, N_SAMPLES, "K", unit="draws")
+            controls.number(link, LOC, "q1: mean", step=0.1)
+            controls.number(link, SCALE, "q1: scale", step=0.1)
+            controls.number(link, LOC_2, "q2: mean", step=0.1)
+            controls.number(link, SCALE_2, "q2: scale", step=0.1)
 
 
 def config(link: Link) -> TwoProposalsConfig:

@@ -35,9 +35,10 @@ def controls_of(link: Link) -> None:
     """The number of draws in a run. Below "More": threshold and shift in numbers."""
     scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="draws")
-    with st.expander("More"):
-        controls.number(link, THRESHOLD, "Threshold a", step=0.1)
-        controls.number(link, SHIFT, "Shift of q", step=0.1)
+    if more := controls.more(link):
+        with more:
+            controls.number(link, THRESHOLD, "Threshold a", step=0.1)
+            controls.number(link, SHIFT, "Shift of q", step=0.1)
 
 
 def config(link: Link) -> RareConfig:

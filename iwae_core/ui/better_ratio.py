@@ -57,11 +57,12 @@ def controls_of(link: Link) -> None:
     controls.choice(
         link, INTEGRAND, "Question: mean of f(z)", names=better.titles(choices.INTEGRANDS)
     )
-    with st.expander("More"):
-        names = {name: choices.TARGETS[name].title for name in TARGET.choices}
-        controls.choice(link, TARGET, "Target", names=names)
-        controls.number(link, LOC, "Proposal: mean", step=0.1)
-        controls.number(link, SCALE, "Proposal: scale", step=0.1)
+    if more := controls.more(link):
+        with more:
+            names = {name: choices.TARGETS[name].title for name in TARGET.choices}
+            controls.choice(link, TARGET, "Target", names=names)
+            controls.number(link, LOC, "Proposal: mean", step=0.1)
+            controls.number(link, SCALE, "Proposal: scale", step=0.1)
 
 
 def config(link: Link) -> RatioConfig:

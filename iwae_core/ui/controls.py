@@ -132,6 +132,15 @@ def toggle(link: Link, field: BoolField, label: str, *, help: str = "") -> bool:
     return link.accept(field, st.toggle(label, key=link.key(field), help=help or None))
 
 
+def more(link: Link) -> Any | None:
+    """Place the box "More" for the rarer controls; None while it is closed.
+
+    What it holds is made when it is opened: every rerun would pay for controls that nobody sees.
+    """
+    box = st.expander("More", key=f"{link.page}.more", on_change="rerun")
+    return box if box.open else None
+
+
 def seed(
     link: Link,
     field: SeedField,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from iwae_core.evaluation.studies import choices, how_many
@@ -93,12 +92,13 @@ def revealed(link: Link) -> bool:
 def controls_of(link: Link) -> None:
     """The scene; what it teaches is told once the flag is planted."""
     scenes.choose(link, SETTINGS, SCENES, tells=revealed(link))
-    with st.expander("More"):
-        names = {name: choices.TARGETS[name].title for name in TARGETS}
-        controls.choice(link, TARGET, "Target", names=names)
-        controls.number(link, LOC, "Proposal: mean", step=0.1)
-        controls.number(link, SCALE, "Proposal: width", step=0.1)
-        controls.number(link, FLAG, "Your flag", unit="draws")
+    if more := controls.more(link):
+        with more:
+            names = {name: choices.TARGETS[name].title for name in TARGETS}
+            controls.choice(link, TARGET, "Target", names=names)
+            controls.number(link, LOC, "Proposal: mean", step=0.1)
+            controls.number(link, SCALE, "Proposal: width", step=0.1)
+            controls.number(link, FLAG, "Your flag", unit="draws")
 
 
 def picture(link: Link) -> None:

@@ -43,8 +43,9 @@ def controls_of(link: Link) -> None:
     scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.slider(link, SHIFT, "Shift of q", unit="in each coordinate", step=0.05)
     controls.slider(link, RATIO, "Width of q", unit="in each coordinate", step=0.05)
-    with st.expander("More"):
-        controls.number(link, D, "Dimensions")
+    if more := controls.more(link):
+        with more:
+            controls.number(link, D, "Dimensions")
 
 
 def config(link: Link) -> LiftConfig:

@@ -71,8 +71,9 @@ def controls_of(link: Link) -> None:
     """The scene and the number of draws; the width in numbers below."""
     scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="draws")
-    with st.expander("More"):
-        controls.number(link, SCALE, "Proposal: width", step=0.05)
+    if more := controls.more(link):
+        with more:
+            controls.number(link, SCALE, "Proposal: width", step=0.05)
 
 
 def config(link: Link) -> LuckyConfig:

@@ -82,13 +82,14 @@ def controls_of(link: Link) -> None:
     """The scene, the question and the number of draws; the rest below."""
     scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="draws in each run")
-    with st.expander("More"):
-        names = {name: choices.INTEGRANDS[name].title for name in INTEGRAND.choices}
-        controls.choice(link, INTEGRAND, "Question: mean of f(z)", names=names)
-        controls.choice(link, TARGET, "Target", names=TARGETS)
-        controls.choice(link, ESTIMATOR, "Average", names=AVERAGES)
-        controls.number(link, LOC, "Proposal: mean", step=0.1)
-        controls.number(link, SCALE, "Proposal: width", step=0.1)
+    if more := controls.more(link):
+        with more:
+            names = {name: choices.INTEGRANDS[name].title for name in INTEGRAND.choices}
+            controls.choice(link, INTEGRAND, "Question: mean of f(z)", names=names)
+            controls.choice(link, TARGET, "Target", names=TARGETS)
+            controls.choice(link, ESTIMATOR, "Average", names=AVERAGES)
+            controls.number(link, LOC, "Proposal: mean", step=0.1)
+            controls.number(link, SCALE, "Proposal: width", step=0.1)
 
 
 def config(link: Link) -> TailsConfig:

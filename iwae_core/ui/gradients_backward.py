@@ -65,8 +65,9 @@ def controls_of(link: Link) -> None:
     scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.choice(link, WAY, "Backward through", names={way: name_of(way) for way in WAYS})
     controls.log_slider(link, N_SAMPLES, "K", unit="samples forward")
-    with st.expander("More"):
-        gradients.q_controls(link)
+    if more := controls.more(link):
+        with more:
+            gradients.q_controls(link)
 
 
 def config(link: Link) -> BackwardCostConfig:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import fans as study
 from iwae_core.evaluation.studies.fans import FansConfig, FansSweep
-from iwae_core.ui import canvas, code, gradients, jobs, parts, predict, scenes
+from iwae_core.ui import canvas, code, controls, gradients, jobs, parts, predict, scenes
 from iwae_core.ui.fields import ChoiceField, Field, StopField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
@@ -40,8 +40,9 @@ def controls_of(link: Link) -> None:
         "K (samples in one gradient)", N_SAMPLES.stops, key=link.key(N_SAMPLES)
     )
     link.accept(N_SAMPLES, value)
-    with st.expander("More"):
-        gradients.q_controls(link)
+    if more := controls.more(link):
+        with more:
+            gradients.q_controls(link)
 
 
 def config(link: Link) -> FansConfig:

@@ -55,8 +55,9 @@ def controls_of(link: Link) -> None:
     """K once more, as a slider; q in numbers."""
     scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.log_slider(link, N_SAMPLES, "K", unit="samples")
-    with st.expander("More"):
-        gradients.q_controls(link)
+    if more := controls.more(link):
+        with more:
+            gradients.q_controls(link)
 
 
 def config(link: Link) -> ContributionsConfig:

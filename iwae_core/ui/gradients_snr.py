@@ -7,7 +7,7 @@ import streamlit as st
 
 from iwae_core.evaluation.studies import snr as study
 from iwae_core.evaluation.studies.snr import SnrConfig, SnrReport
-from iwae_core.ui import canvas, code, gradients, jobs, parts, predict, scenes
+from iwae_core.ui import canvas, code, controls, gradients, jobs, parts, predict, scenes
 from iwae_core.ui.fields import Field, FloatField, StopField
 from iwae_core.ui.gradients_fans import ESTIMATOR, NAMES
 from iwae_core.ui.lesson import Text
@@ -31,8 +31,9 @@ def controls_of(link: Link) -> None:
     scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     value = st.select_slider("Read at K (samples)", AT.stops, key=link.key(AT))
     link.accept(AT, value)
-    with st.expander("More"):
-        gradients.q_controls(link)
+    if more := controls.more(link):
+        with more:
+            gradients.q_controls(link)
 
 
 def config(link: Link) -> SnrConfig:

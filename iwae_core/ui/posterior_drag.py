@@ -36,11 +36,12 @@ def controls_of(link: Link) -> None:
     scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="samples")
     posterior.view_control(link)
-    with st.expander("More"):
-        posterior.target_control(link)
-        controls.number(link, X, "Center of q: z₁", step=0.1)
-        controls.number(link, Y, "Center of q: z₂", step=0.1)
-        controls.number(link, SCALE, "Scale of q", step=0.1)
+    if more := controls.more(link):
+        with more:
+            posterior.target_control(link)
+            controls.number(link, X, "Center of q: z₁", step=0.1)
+            controls.number(link, Y, "Center of q: z₂", step=0.1)
+            controls.number(link, SCALE, "Scale of q", step=0.1)
 
 
 def config(link: Link) -> PosteriorUsedConfig:

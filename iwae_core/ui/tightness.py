@@ -51,17 +51,20 @@ def controls_of(link: Link) -> None:
     """K once more, and q in numbers below "More"."""
     scenes.choose(link, SETTINGS, SCENES)
     controls.log_slider(link, N_SAMPLES, "K", unit="samples per run")
-    with st.expander("More"):
-        controls.slider(
-            link, bound.SHIFT, "Shift of q", unit="posterior standard deviations", step=0.05
-        )
-        controls.slider(link, bound.SCALE, "Scale of q", unit="times the posterior's", step=0.05)
-        controls.toggle(
-            link,
-            bound.CORRELATED,
-            "q keeps the posterior's correlation",
-            help="Off: q has independent coordinates, as the encoder of a usual VAE has.",
-        )
+    if more := controls.more(link):
+        with more:
+            controls.slider(
+                link, bound.SHIFT, "Shift of q", unit="posterior standard deviations", step=0.05
+            )
+            controls.slider(
+                link, bound.SCALE, "Scale of q", unit="times the posterior's", step=0.05
+            )
+            controls.toggle(
+                link,
+                bound.CORRELATED,
+                "q keeps the posterior's correlation",
+                help="Off: q has independent coordinates, as the encoder of a usual VAE has.",
+            )
 
 
 def config(link: Link) -> TightnessConfig:

@@ -4,6 +4,7 @@ import re
 
 import hands
 import pytest
+from playwright.sync_api import expect
 
 PARTS = {
     "better_proposals": 4,
@@ -66,3 +67,24 @@ def test_every_part_is_chosen_moved_answered_and_read_by_keys(visit, lesson):
         )
         page.get_by_test_id("stCode").wait_for()
         visitor.assert_content()
+
+
+def test_the_rarer_controls_are_there_when_opened_and_their_values_when_closed(visit):
+    page = visit().open("when_weights_fail", "?part=lift")
+    hands.ready(page)
+    more = page.locator("summary").filter(has_text=re.compile("More$"))
+    dimensions = page.get_by_label("Dimensions", exact=True)
+    assert not dimensions.count()
+    enter(page, more)
+    dimensions.wait_for()
+    assert dimensions.input_value() == "30"
+    with hands.answered(page):
+        dimensions.fill("77")
+        dimensions.press("Enter")
+    assert hands.cards(page)["Dimensions"].value == "77"
+    hands.press(page, "d", "ArrowRight")
+    expect(dimensions).to_have_value("78")
+    enter(page, more)
+    dimensions.wait_for(state="detached")
+    hands.press(page, "d", "ArrowRight")
+    assert page.url.endswith("part=lift&d=79")

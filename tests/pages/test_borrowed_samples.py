@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from harness import assert_no_error, open_page, predict, scene
+from harness import assert_no_error, open_page, predict, scene, with_more
 from scipy.stats import norm
 
 from iwae_core.evaluation.studies import task_codes
@@ -55,7 +55,7 @@ def test_an_unnormalized_target_is_told_to_the_scene_with_its_factor():
     [("loc", -2.0), ("scale", 0.7), ("K", 24), ("df", 5.0), ("seed", 11)],
 )
 def test_a_number_moves_the_picture_and_the_address(field, value):
-    app = open_page(NAME, family="student_t")
+    app = with_more(open_page(NAME, family="student_t"), NAME)
     before = sent(app)[0]
     (control,) = [
         c for c in (*app.slider, *app.select_slider, *app.number_input)
@@ -74,7 +74,7 @@ def test_a_number_moves_the_picture_and_the_address(field, value):
     [("target", "two_modes"), ("family", "laplace"), ("f", "exp_z")],
 )
 def test_a_choice_moves_the_picture_and_the_address(field, value):
-    app = open_page(NAME)
+    app = with_more(open_page(NAME), NAME)
     before = sent(app)[1]
     (control,) = [c for c in app.selectbox if c.key == f"{NAME}.{field}"]
     control.set_value(value).run()

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from harness import assert_no_error, code, open_page, predict, scene
+from harness import assert_no_error, code, open_page, predict, scene, with_more
 from scipy.special import logsumexp
 
 from iwae_core.evaluation.studies import coins, elbo_ways, layers, microscope, saved, tightness
@@ -125,7 +125,7 @@ def test_the_three_ways_agree_on_the_closed_form():
     ],
 )
 def test_a_number_moves_the_picture_and_the_address(part, field, value):
-    app = open_page(NAME, part=part)
+    app = with_more(open_page(NAME, part=part), NAME)
     before = sent(app, part)[0]
     (control,) = [
         c for c in (*app.slider, *app.select_slider, *app.number_input)
