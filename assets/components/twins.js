@@ -223,9 +223,9 @@ class View {
     pen.strokeStyle = this.tones.text;
     pen.lineWidth = 1;
     segment(pen, box.left, zero, box.right, zero);
-    const style = { align: "right", halo: this.tones.background };
-    if (zero - box.top > 18) note(pen, "B is better", box.right - 4, box.top + 14, { ...style, color: this.tones.bound });
-    if (box.bottom - zero > 18) note(pen, "A is better", box.right - 4, box.bottom - 6, { ...style, color: this.tones.proposal });
+    const style = { halo: this.tones.background };
+    if (zero - box.top > 18) note(pen, "B is better", box.left + 6, box.top + 14, { ...style, color: this.tones.bound });
+    if (box.bottom - zero > 18) note(pen, "A is better", box.left + 6, box.bottom - 6, { ...style, color: this.tones.proposal });
     canvas.setAttribute("aria-label", last ? `${heading.textContent}; the band is two standard errors over the held-out data.` : "B less A against the step.");
   }
 
