@@ -93,17 +93,18 @@ SCENES = {
             *(("b", "vae"), ("K", 1), ("b_beta", 0.25), ("latents", 16)),
         ),
     ),
-    "alike": Scene(
-        title="A control: one method, twice",
-        why="A takes the KL in closed form, B from the sample: one bound, and hardly another "
-        "gradient. What differs here is chance, so this is what no difference looks like.",
+    "kl": Scene(
+        title="One bound, two ways to its KL",
+        why="A takes the KL in closed form, B from the sample: the same bound, and a noisier "
+        "gradient. By L_5000 it costs B less than a tenth of a nat, at every seed; in most other "
+        "rows no difference is seen.",
         settings=(
             *(("a", "vae"), ("a_K", 1), ("a_beta", 1.0)),
             *(("b", "elbo"), ("K", 1), ("b_beta", 1.0), ("latents", 16)),
         ),
     ),
 }
-SHIPPED = ("vae_iwae", "beta")  # whose trials are in assets; the others run when asked
+SHIPPED = ("vae_iwae", "beta", "kl")  # whose trials are in assets; the others run when asked
 # Burda's widths for 784 pixels; small data need less, and train faster on a shared server.
 _WIDE, _NARROW = (200, 200), (100, 100)
 

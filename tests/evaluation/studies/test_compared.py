@@ -124,3 +124,18 @@ def test_the_shipped_pair_is_worse_by_the_elbo_and_better_by_many_samples():
     one, many, most = (report.column(name) for name in ("L_1", "L_64", "L_5000"))
     assert (one < many).all()
     assert (many < most).all()
+
+
+def test_what_the_scenes_say_of_their_shipped_trials_holds():
+    # One bound with two estimates of its KL: a small price at every seed, and little else.
+    report = shipped("kl")
+    verdicts = {name: compared.verdict(report, name) for name in report.names}
+    assert verdicts["L_5000"].seen
+    assert -0.1 < verdicts["L_5000"].mean < 0
+    assert sum(not one.seen for one in verdicts.values()) > len(verdicts) / 2
+    # A cheaper KL: more information, a worse model by either ruler.
+    report = shipped("beta")
+    for name, sign in (("information", 1), ("L_5000", -1), ("L_1", -1)):
+        one = compared.verdict(report, name)
+        assert one.seen
+        assert np.sign(one.mean) == sign
