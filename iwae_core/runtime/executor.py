@@ -58,9 +58,11 @@ class _RestartingPool(Executor):
                 return self._pool.submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        # A slice in flight is worth a quarter of a second and can be taken again.
+        # A slice in flight is worth a quarter of a second and can be taken again. Whoever hears
+        # of its end may submit another, so the lock is not held while that is told.
         with self._lock:
-            self._pool.shutdown(wait=wait, kill_workers=True)
+            pool = self._pool
+        pool.shutdown(wait=wait, kill_workers=True)
 
 
 def _warm_worker() -> None:
@@ -78,6 +80,7 @@ def _warm_worker() -> None:
 
 
 _shared: Executor | None = None
+_stopping = False
 _shared_lock = threading.Lock()
 
 
@@ -89,9 +92,15 @@ def n_cores() -> int:
 
 
 def shared() -> Executor:
-    """The executor of this server, started at the first call; the launcher calls first."""
+    """The executor of this server, started at the first call; the launcher calls first.
+
+    Raises:
+        RuntimeError: While :func:`stop_shared` is at work.
+    """
     global _shared
     with _shared_lock:
+        if _stopping:
+            raise RuntimeError("the worker processes are being stopped")
         if _shared is None:
             _shared = local(n_cores())
         return _shared
@@ -103,9 +112,17 @@ def warm(executor: Executor) -> None:
 
 
 def stop_shared() -> None:
-    """End the shared executor's processes; the next :func:`shared` starts anew."""
-    global _shared
+    """End the shared executor's processes; the next :func:`shared` starts anew.
+
+    Pieces in flight fail meanwhile, and those who hear of it may ask for the executor: they are
+    refused, rather than made to wait for the lock or given new processes.
+    """
+    global _shared, _stopping
     with _shared_lock:
-        if _shared is not None:
-            _shared.shutdown()
-        _shared = None
+        pool, _shared, _stopping = _shared, None, True
+    try:
+        if pool is not None:
+            pool.shutdown()
+    finally:
+        with _shared_lock:
+            _stopping = False

@@ -47,8 +47,8 @@ SCENES = {
         settings=(("kind", "digits"), ("n_steps", 1000), ("n_seeds", 3)),
     ),
 }
-# Whose trainings are in assets; the others run when asked.
-SHIPPED = {name: SCENES[name] for name in ("round", "free")}
+# Whose trainings are in assets.
+SHIPPED = {name: SCENES[name] for name in ("round", "free", "digits")}
 
 
 def steps_control(link: Link) -> None:
