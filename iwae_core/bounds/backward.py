@@ -18,6 +18,7 @@ from torch import Tensor
 from iwae_core.bounds.objectives import Objective
 from iwae_core.bounds.surrogates import Weighted
 from iwae_core.counts import check_count
+from iwae_core.precision import in_float64, widest
 from iwae_core.sampling.draws import Draws
 
 BACKWARD = ("exact", "truncated", "resampled")
@@ -78,16 +79,19 @@ def resampled(
     """
     check_count("n_picks", n_picks)
     log_w, shares, size = _forward(estimator, draws, objective, beta)
-    expected = n_picks * (size.double() / size.double().sum(dim=0))
+    size = in_float64(size)
+    expected = n_picks * (size / size.sum(dim=0))
     stairs = expected.cumsum(dim=0)
     stairs[-1] = n_picks  # what rounding has left of the last stair
-    offset = torch.rand(
-        log_w.shape[1:], generator=generator, device=log_w.device, dtype=torch.float64
+    device = log_w.device
+    offset = in_float64(
+        torch.rand(log_w.shape[1:], generator=generator, device=device, dtype=widest(device))
     )
     reached = torch.floor(stairs + offset)
     counts = torch.diff(reached, dim=0, prepend=torch.floor(offset).unsqueeze(0))
-    factors = torch.where(counts > 0, counts / expected, 0.0).to(log_w.dtype)
-    return _on_picked(estimator, draws, beta, shares, counts > 0, factors), log_w
+    factors = torch.where(counts > 0, counts / expected, 0.0).to(log_w)
+    mask = (counts > 0).to(device)
+    return _on_picked(estimator, draws, beta, shares, mask, factors), log_w
 
 
 def _forward(

@@ -16,6 +16,7 @@ from torch import Tensor
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.models.model import LatentModel
 from iwae_core.models.networks import DiagonalNormal
+from iwae_core.precision import in_float64
 
 # Burda et al. (2016), appendix C: a unit is active if its posterior mean varies more than this.
 ACTIVE_VARIANCE = 0.01
@@ -89,9 +90,9 @@ def collapse_report(
     q = model.posterior(x)
     z = model.draws(x, 1, generator).z[0, :, : q.loc.shape[1]]
     means = model.layer_means(x, n_samples, generator)
-    kl_per_dim = model.kl_per_unit(x, n_samples, generator).double().mean(dim=0)
-    mean_variance = torch.cat(means, dim=1).double().var(dim=0, correction=0)
-    information = (q.log_prob(z).double() - log_aggregate(q, z)).mean().item()
+    kl_per_dim = in_float64(model.kl_per_unit(x, n_samples, generator)).mean(dim=0)
+    mean_variance = in_float64(torch.cat(means, dim=1)).var(dim=0, correction=0)
+    information = (in_float64(q.log_prob(z)) - log_aggregate(q, z)).mean().item()
     return CollapseReport(
         kl_per_dim=kl_per_dim.cpu().numpy(),
         mean_variance=mean_variance.cpu().numpy(),
@@ -123,6 +124,7 @@ def log_aggregate(q: DiagonalNormal, z: Tensor) -> Tensor:
         raise ValueError("q and z must be finite, got NaN or infinity: the encoder has diverged")
     n_rows = max(1, _BLOCK // q.loc.numel())
     blocks = [
-        torch.logsumexp(q.log_prob(rows.unsqueeze(1)).double(), dim=1) for rows in z.split(n_rows)
+        torch.logsumexp(in_float64(q.log_prob(rows.unsqueeze(1))), dim=1)
+        for rows in z.split(n_rows)
     ]
     return torch.cat(blocks) - math.log(len(q.loc))

@@ -14,6 +14,7 @@ from torch import Tensor
 from iwae_core.counts import is_count
 from iwae_core.denormals import flushed
 from iwae_core.evaluation.inputs import check_data
+from iwae_core.precision import in_float64
 from iwae_core.sampling.weights import log_mean_exp
 
 # Samples per datapoint that one pass has at least, where K allows: each pass runs the encoder
@@ -66,11 +67,11 @@ def log_likelihood(
 def _streamed(
     model: Weighted, x: Tensor, n_samples: int, generator: torch.Generator, chunk: int
 ) -> Tensor:
-    log_sum = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
+    log_sum = in_float64(torch.full((len(x),), -math.inf, device=x.device))
     per_pass = max(1, chunk // len(x))
     for start in range(0, n_samples, per_pass):
         K = min(per_pass, n_samples - start)
-        log_w = model.log_weights(x, K, generator).double()
+        log_w = in_float64(model.log_weights(x, K, generator))
         log_sum = torch.logaddexp(log_sum, log_mean_exp(log_w) + math.log(K))
     if torch.isnan(log_sum).any() or torch.isposinf(log_sum).any():
         raise ValueError("a log weight is NaN or +inf: the model's parameters have diverged")

@@ -18,6 +18,7 @@ from torch import Tensor
 from iwae_core.evaluation.collapse import log_aggregate
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.models.model import LatentModel
+from iwae_core.precision import in_float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,7 +113,9 @@ def aggregate_kl(
             f"coordinates, of which {q.loc.shape[1]} next to the data have a prior that moves"
         )
     draws = model.draws(x, n_samples, generator)
-    ratio = log_aggregate(q, draws.z.flatten(0, 1)) - draws.log_prior(draws.z).flatten().double()
+    ratio = log_aggregate(q, draws.z.flatten(0, 1)) - in_float64(
+        draws.log_prior(draws.z).flatten()
+    )
     return ratio.mean().item()
 
 
@@ -144,7 +147,7 @@ def decoder_sensitivity(
     moves = step * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
     squares = torch.stack(
         [
-            (model.decode(z + move) - model.decode(z - move)).double().square().sum(dim=-1).mean()
+            in_float64(model.decode(z + move) - model.decode(z - move)).square().sum(dim=-1).mean()
             for move in moves
         ]
     )
@@ -173,7 +176,7 @@ def latent_swap(model: LatentModel, x: Tensor, units: Sequence[int]) -> SwapRepo
         raise ValueError(f"units must lie in [0, {z.shape[1]}), got {wrong}")
     chosen = torch.tensor(sorted(set(units)), dtype=torch.int64, device=z.device)
     swapped = z.index_copy(1, chosen, z.flip(0)[:, chosen])
-    before, after = model.decode(z).double(), model.decode(swapped).double()
+    before, after = in_float64(model.decode(z)), in_float64(model.decode(swapped))
     return SwapReport(
         units=tuple(chosen.tolist()),
         before=before.cpu().numpy(),

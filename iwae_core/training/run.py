@@ -163,7 +163,7 @@ class _Recorder:
         log_w = self._buffer[:, : self._n_waiting]
         sizes = ess(torch.nan_to_num(log_w, nan=0.0, posinf=0.0))
         row = torch.stack([self._objective(log_w).mean(dim=1), sizes.mean(dim=1)])
-        self._rows.append(row.double().cpu().numpy())
+        self._rows.append(row.cpu().double().numpy())
         self._n_waiting = 0
 
     def records(self) -> Records:
