@@ -5,7 +5,7 @@ import { contour, levels } from "./contours.js";
 import { digits } from "./numbers.js";
 import { axes, line, note, segment, spot, ticks } from "./plot.js";
 import { drawPlane, SHARES, SIGMAS } from "./posterior_plane.js";
-import { klUsed, law, logShare, shareTable, thinned, weightsFromGrid } from "./used.js";
+import { klAt, law, logShare, shareTable, thinned, weightsFromGrid } from "./used.js";
 
 const CURVE = [1, 2, 3, 4, 6, 8, 12, 16, 25, 40, 64, 100, 160, 250, 400, 630, 1000]; // K
 const MAX_SAMPLES = 1000;
@@ -33,7 +33,6 @@ function decode(meta, arrays) {
   return { ...meta, panels, coarse: arrays.eps && thinned(arrays.eps.values, arrays.probability.values, meta.step) };
 }
 
-const klAt = (of, K, logMarginal) => klUsed(of, shareTable(of, K), logMarginal);
 const curveOf = (of, logMarginal, at) => at.map((K) => [K, klAt(of, K, logMarginal)]);
 const outline = (values, n) => levels(values, SHARES).map((level) => contour(values, n, n, level));
 

@@ -42,11 +42,13 @@ export function law(logW, probability) {
     phi.push(mean);
     if (mean < NOTHING) break;
   }
-  return { logW, probability, top, phi: Float64Array.from(phi) };
+  const least = Math.max(logW.reduce((low, value) => Math.min(low, value), Infinity) - top, -LEAST);
+  return { logW, probability, top, least, phi: Float64Array.from(phi) };
 }
 
-// log of the expected share of a sample, K E[w / (w + w_2 + .. + w_K)], as a table over log w.
-export function shareTable({ phi, top }, K) {
+// log of the expected share of a sample, K E[w / (w + w_2 + .. + w_K)], as a table over log w: of
+// any weight, or of those between two ends, in nats over the largest.
+export function shareTable({ phi, top }, K, ends = [-LEAST, SURE + Math.log(K)]) {
   if (K === 1) return { K, top };
   const others = [];
   for (const value of phi) {
@@ -54,17 +56,17 @@ export function shareTable({ phi, top }, K) {
     if (power < NOTHING) break;
     others.push(power);
   }
-  const largest = SURE + Math.log(K);
-  const count = Math.ceil((LEAST + largest) / CELL) + 1;
-  const values = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
+  const start = Math.max(0, Math.floor((ends[0] + LEAST) / CELL) - POINTS);
+  const stop = Math.ceil((LEAST + Math.min(ends[1] + POINTS * CELL, SURE + Math.log(K))) / CELL);
+  const values = new Float64Array(stop - start + 1);
+  for (let i = start; i <= stop; i++) {
     // v = a + u on the fine lattice: a = i CELL - LEAST, u = (j - BELOW) STEP
     const last = Math.min(others.length - 1, Math.floor((N_KERNEL - i) / FINE));
     let sum = 0;
     for (let j = Math.max(0, last - WINDOW); j <= last; j++) sum += KERNEL[i + j * FINE] * others[j];
-    values[i] = Math.log(K * STEP * sum);
+    values[i - start] = Math.log(K * STEP * sum);
   }
-  return { K, top, values };
+  return { K, top, start, values };
 }
 
 const POINTS = 8; // of the polynomial between lattice points
@@ -75,9 +77,9 @@ const INVERSE = Array.from({ length: POINTS }, (_, i) => {
 });
 
 // Read a table at a log weight.
-export function logShare({ K, top, values }, logW) {
+export function logShare({ K, top, start, values }, logW) {
   if (K === 1) return 0;
-  const place = (logW - top + LEAST) / CELL;
+  const place = (logW - top + LEAST) / CELL - start;
   if (place < 0) return values[0] + place * CELL; // a small weight's share is in proportion to it
   if (place >= values.length - 1) return values[values.length - 1];
   const first = Math.min(values.length - POINTS, Math.max(0, Math.floor(place) - POINTS / 2 + 1));
@@ -92,13 +94,18 @@ export function logShare({ K, top, values }, logW) {
 }
 
 // KL(q_K || p) in nats, where log p(x) is known; at K = 1 KL(q || p).
-export function klUsed({ logW, probability }, table, logMarginal) {
+function klUsed({ logW, probability }, table, logMarginal) {
   let sum = 0;
   for (let i = 0; i < logW.length; i++) {
     const log = logShare(table, logW[i]);
     sum += probability[i] * Math.exp(log) * (log - logW[i] + logMarginal);
   }
   return Math.max(0, sum);
+}
+
+// The same for a K of which nothing else is asked: a table of the law's own weights is enough.
+export function klAt(of, K, logMarginal) {
+  return klUsed(of, shareTable(of, K, [of.least, 0]), logMarginal);
 }
 
 // Log weights at the nodes of q, { loc, scale } with two coordinates each, from a table of log p(x, z):

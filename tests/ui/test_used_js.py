@@ -17,9 +17,8 @@ pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is no
 _, PROBABILITY = posterior_ground.nodes()
 
 CHAIN = """
-export function klAt(logW, probability, K, logMarginal) {
-  const of = law(logW, probability);
-  return klUsed(of, shareTable(of, K), logMarginal);
+export function klOf(logW, probability, K, logMarginal) {
+  return klAt(law(logW, probability), K, logMarginal);
 }
 export function logShares(logW, probability, K, asked) {
   const table = shareTable(law(logW, probability), K);
@@ -54,7 +53,7 @@ def test_shares_and_divergences_equal_the_core(tmp_path, scene):
             tmp_path,
             [
                 ["logShares", *given, K, asked.tolist()],
-                ["klAt", *given, K, report.log_marginal],
+                ["klOf", *given, K, report.log_marginal],
             ],
         )
         expected = expected_share(law, torch.from_numpy(asked), K)
