@@ -241,7 +241,8 @@ class View {
       mayDrive: this.data.may_drive,
       mayFork: this.data.may_fork,
     });
-    const line = statusLine(feed, this.back === null ? this.mode() : "back", step);
+    const seen = this.moment?.glance.step ?? step;
+    const line = statusLine(feed, this.back === null ? this.mode() : "back", step, seen);
     if (this.status.textContent !== line) this.status.textContent = line;
     if (feed.meta) {
       this.paintPanels({

@@ -9,14 +9,15 @@ const WORDS = {
   playing: "Training", paused: "Paused", stopped: "Stopped", starting: "Starting", back: "Looking back",
 };
 
-// How a run stands: `mode` is the server's, or "back" for a look at an earlier step.
-export function statusLine({ meta, heldOut, deep }, mode, step) {
+// How a run stands: `mode` is the server's, or "back" for a look at an earlier step, of which the
+// nearest picture before it that is kept may be of the step `seen`.
+export function statusLine({ meta, heldOut, deep }, mode, step, seen = step) {
   if (!meta) return "Starting …";
   const { steps_per_second: speed, n_samples: K, cause } = meta;
   const replaying = mode !== "back" && meta.replaying_to !== null;
   const parts = [
     replaying ? `Replaying to step ${thousands(meta.replaying_to)}` : WORDS[mode],
-    `step ${thousands(step)}`,
+    `step ${thousands(step)}${seen === step ? "" : ` (picture of ${thousands(seen)})`}`,
     `K = ${K}`,
   ];
   if (speed && mode === "playing") parts.push(`${Math.round(speed)} steps/s`);
