@@ -18,7 +18,8 @@ def explore() -> None:
     with middle:
         controls.choice(link, board.KIND, "Data", names=board.KINDS)
     with right:
-        controls.choice(link, board.VIEW, "Cells show", names=board.VIEWS)
+        if board.config(link).on_oracle:
+            controls.choice(link, board.VIEW, "Cells show", names=board.VIEWS)
     with st.expander("More"):
         left, right = st.columns(2)
         with left:

@@ -84,7 +84,10 @@ function drawCell(pen, at, view, model, tones) {
   const middle = x + wide / 2;
   const isBest = model.best[at % model.C] === Math.floor(at / model.C);
   const unknown = model.covered && at % model.C ? "?" : "…";
-  const text = known ? fixed(model.shown[at], model.view === "gap" ? 3 : 2) : unknown;
+  const told = (decimals) => fixed(model.shown[at], decimals);
+  const full = known ? told(model.view === "gap" ? 3 : 2) : unknown;
+  // On a phone two figures before the point leave room for one behind it; the cards have more.
+  const text = known && pen.measureText(full).width > wide - 4 ? told(1) : full;
   note(pen, text, middle, y + 36, { color: tones.text, align: "center", bold: isBest && known });
   if (!known || !Number.isFinite(model.errors[at])) return;
   const error = `±${fixed(model.errors[at], 3)}`;
