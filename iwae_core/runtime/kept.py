@@ -10,15 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from iwae_core.runtime import queue, watched
-from iwae_core.runtime.history import History, Seen
+from iwae_core.runtime.history import Moment, Seen
 from iwae_core.runtime.kept_bundle import Bundle
 from iwae_core.runtime.kept_limits import Limits
+from iwae_core.runtime.kept_past import nearest, origin_of
 from iwae_core.runtime.kept_writer import Writer, bounds, new_id
-from iwae_core.runtime.lineage import Lineage, Origin
+from iwae_core.runtime.lineage import Origin, look_back
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store import (
     Record,
@@ -28,6 +30,10 @@ from iwae_core.runtime.store import (
     lineage_to_json,
 )
 from iwae_core.training import TrainConfig
+
+_BACK_SECONDS = 5.0  # of training, at most, to look back at a step
+_BACK_STEPS = 500  # that are never too many
+_PATIENCE = 30.0  # seconds for which a look back may wait for workers
 
 
 class Keeper:
@@ -52,6 +58,7 @@ class Keeper:
         self._start = start
         self._clock = clock
         self._writer = Writer(store, limits or Limits(), clock)
+        self._viewed: WeakKeyDictionary[LiveRun, str] = WeakKeyDictionary()
 
     @property
     def limits(self) -> Limits:
@@ -78,7 +85,7 @@ class Keeper:
         live = self.live(record.id)
         if live is not None:
             return live
-        origin = self._origin(record, record.lineage, record.step)
+        origin = origin_of(self.store, record, record.lineage, record.step)
         origin = dataclasses.replace(origin, stop=record.stop)
         return self._writer.attach(self._start(origin, record.owner), record.owner, record)
 
@@ -87,8 +94,10 @@ class Keeper:
         live = self.live(record.id)
         if live is not None:
             return live
-        origin = self._origin(record, record.lineage, record.step)
-        return self._start(dataclasses.replace(origin, stop=record.stop), owner)
+        origin = origin_of(self.store, record, record.lineage, record.step)
+        run = self._start(dataclasses.replace(origin, stop=record.stop), owner)
+        self._viewed[run] = record.id
+        return run
 
     def fork(
         self, record: Record, step: int, values: Mapping[str, Any], owner: str, name: str = ""
@@ -128,7 +137,7 @@ class Keeper:
             step=step,
         )
         self.store.put([branch])
-        origin = self._origin(record, lineage, step)
+        origin = origin_of(self.store, record, lineage, step)
         return self._writer.attach(self._start(origin, owner), owner, branch)
 
     def delete(self, record: Record) -> None:
@@ -208,6 +217,26 @@ class Keeper:
         """The row of a live run, as last written; None before the run is first played."""
         return self._writer.record_of(run)
 
+    def look_back(self, run: LiveRun, step: int) -> Moment | None:
+        """What there was to see at a step that a run's film does not reach: replayed, to the bit.
+
+        Returns:
+            The moment at that step; where the way there is too long, at the nearest kept step
+            before it; None for a run that is not in the store, and where no worker answers.
+        """
+        record = self.record_of(run) or self.store.get(self._viewed.get(run, ""))
+        if record is None or not 0 <= step <= record.step:
+            return None
+        state = nearest(self.store, record, step)
+        at = state.step if state else 0
+        if step - at > max(_BACK_STEPS, _BACK_SECONDS * run.status().steps_per_second):
+            step = at
+        work = run.executor.submit(look_back, record.lineage, step, state, run.history.axes)
+        try:
+            return run.history.moment_of(work.result(timeout=_PATIENCE))
+        except (TimeoutError, RuntimeError, ValueError):
+            return None
+
     def usage(self, owner: str) -> Usage:
         """How much one browser has in the store."""
         return self.store.usage(owner)
@@ -220,16 +249,6 @@ class Keeper:
         """Write everything and stop."""
         self._writer.close()
         self.store.close()
-
-    # How it is done --------------------------------------------------------------------------
-
-    def _origin(self, record: Record, lineage: Lineage, step: int) -> Origin:
-        state = self.store.nearest(record.id, step)
-        history = History()
-        if state is not None:
-            state = lineage.from_kept(state)
-            history = History.resumed(*self.store.curves(record.id, state.step))
-        return Origin(lineage=lineage, step=step, state=state, history=history)
 
 
 class NoStoreError(RuntimeError):

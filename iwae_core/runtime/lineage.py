@@ -14,6 +14,7 @@ from typing import Any
 from iwae_core.counts import check_count
 from iwae_core.runtime.history import History
 from iwae_core.training import RunState, Stop, TrainConfig, advance, begin
+from iwae_core.training.frame import Frame, observe
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,18 @@ def replay(lineage: Lineage, step: int, kept: Iterable[RunState] = ()) -> RunSta
             cause = state.stop.cause if state.stop else "it cannot go on"
             raise ValueError(f"the run never came to step {step}: {cause}")
     return state
+
+
+def look_back(
+    lineage: Lineage, step: int, kept: RunState | None, axes: tuple[int, int] | None
+) -> Frame:
+    """The picture of a run as it was after ``step`` updates, before anything was changed there.
+
+    Raises:
+        ValueError: As :func:`replay`.
+    """
+    past = lineage.before(step)
+    return observe(replay(past, step, () if kept is None else (kept,)), axes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from iwae_core.runtime import watched
+from iwae_core.runtime import kept, watched
 from iwae_core.runtime.history import Moment, Pictures
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.queue import Lane
@@ -42,13 +43,21 @@ def frames(request: Request) -> Response:
         return Response(f"{', '.join(asked)} must be whole numbers", status_code=400)
     if "at" in request.query_params:
         status, moment = run.moment(asked["at"])
-        body = moment_message(status, moment)
+        body = moment_message(status, moment or _replayed(run, asked["at"]))
     else:
         known = Known(*(asked[name] for name in ("steps", "seen", "held", "deep")))
         body = message(run, asked["generation"], known)
     return Response(
         body, media_type="application/octet-stream", headers={"Cache-Control": "no-store"}
     )
+
+
+def _replayed(run: LiveRun, step: int) -> Moment | None:
+    """What the film of a run that was opened again does not reach."""
+    try:
+        return kept.shared().look_back(run, step)
+    except (kept.NoStoreError, SQLAlchemyError):
+        return None
 
 
 class Known(NamedTuple):

@@ -95,6 +95,11 @@ def test_after_kill_9_of_the_server_the_address_leads_back_to_the_run(visit, tmp
         runs.wait_for(f"Number(dataset.step) >= {at} && dataset.mode === 'paused'", 120)
         back = runs.step
         assert back == written(tmp_path)
+        bar = runs.page.get_by_role("slider", name="Step of the run to look at")
+        bar.focus()
+        bar.press("Home")  # long before the film of the reopened run: replayed
+        runs.wait_for("dataset.back === '0' && dataset.sight === '0'")
+        bar.press("Escape")
         runs.page.wait_for_url(re.compile("run="))
         runs.press("Play")
         runs.wait_for(f"Number(dataset.step) > {back}")

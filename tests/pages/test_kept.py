@@ -6,6 +6,7 @@ import time
 import harness
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from iwae_core.runtime import executor, kept, watched
 from iwae_core.runtime.kept_bundle import unpack
@@ -208,6 +209,30 @@ def test_names_limits_and_refusals_are_told_in_the_box(page, monkeypatch):
     monkeypatch.setattr(keeper._writer, "limits", Limits(n_playing=0))
     page.run()
     harness.assert_no_error(page)
+
+
+def test_a_run_beyond_the_limit_does_not_play_and_the_page_says_why(page, monkeypatch):
+    run = train(page, 1)
+    monkeypatch.setattr(kept.shared()._writer, "limits", Limits(n_playing=0))
+
+    def press_play(run_id):
+        from iwae_core.runtime import watched
+        from iwae_core.ui import kept_session
+
+        kept_session.play(watched.find(run_id))
+        import streamlit as st
+
+        st.write(" ".join(kept_session.session().messages or ["played"]))
+
+    def pressed():
+        return AppTest.from_function(press_play, args=(run.run_id,)).run().markdown[0].value
+
+    assert "0 runs of yours are playing, as many as one browser may" in pressed()
+    assert run.status().mode == "paused"
+    monkeypatch.undo()
+    assert pressed() == "played"
+    assert run.status().mode == "playing"
+    run.pause()
 
 
 def test_deleting_the_run_on_the_page_begins_another_with_the_same_controls(page):

@@ -16,6 +16,7 @@ from iwae_core.runtime.lineage import replay
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store import Store
 from iwae_core.training import TrainConfig
+from iwae_core.training.frame import observe
 
 SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
 LIMITS = Limits(n_playing=2, n_kept=3, n_recent=2, n_bytes=10_000_000)
@@ -196,6 +197,42 @@ def test_a_fork_is_its_parents_past_and_then_its_own(world, values):
     world.finish()
     assert again.config == SMALL
     assert np.array_equal(parameters(again), replay(before, step).parameters)
+
+
+def test_a_moment_before_the_film_of_a_reopened_run_is_replayed_to_the_bit(world):
+    run = world.open(n_slices=5)
+    run.change(n_samples=9)
+    world.play(run, 5)
+    parent = world.keeper.record_of(run)
+    step = run.snapshot().lineage.changes[0].step
+    branch = world.keeper.fork(parent, run.status().step, {"n_samples": 2}, "me")
+    world.finish()
+    record = world.keeper.record_of(branch)
+    world.play(branch)
+    lineage = run.snapshot().lineage
+    for each in (run, branch):
+        each.close()
+    world.keeper.close()
+    world.start_server()
+    world.keeper.store.delete(parent.id)  # a branch has its own past
+    again = world.keeper.reopen(world.keeper.store.get(record.id))
+    world.finish()
+    for at in (1, step, step + 1):
+        answer = []
+        asking = threading.Thread(
+            target=lambda at=at, answer=answer: answer.append(world.keeper.look_back(again, at))
+        )
+        asking.start()
+        while asking.is_alive():
+            world.finish()
+            asking.join(timeout=0.01)
+        (moment,) = answer
+        then = replay(lineage.before(at), at)
+        assert moment.glance.step == moment.pictures_step == at
+        expected = observe(then, again.history.axes)
+        assert np.array_equal(moment.glance.log_w, expected.glance.log_w)
+        assert np.array_equal(moment.pictures.samples, expected.samples)
+    assert world.keeper.look_back(again, again.status().step + 10_000) is None
 
 
 def test_a_fork_beyond_the_run_or_of_what_is_not_live_is_refused(world):
