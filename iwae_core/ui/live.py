@@ -42,8 +42,7 @@ def frames(request: Request) -> Response:
     except ValueError:
         return Response(f"{', '.join(asked)} must be whole numbers", status_code=400)
     if "at" in request.query_params:
-        status, moment = run.moment(asked["at"])
-        body = moment_message(status, moment or _replayed(run, asked["at"]))
+        body = moment_message(*_moment(run, asked["at"]))
     else:
         known = Known(*(asked[name] for name in ("steps", "seen", "held", "deep")))
         body = message(run, asked["generation"], known)
@@ -52,12 +51,15 @@ def frames(request: Request) -> Response:
     )
 
 
-def _replayed(run: LiveRun, step: int) -> Moment | None:
-    """What the film of a run that was opened again does not reach."""
+def _moment(run: LiveRun, step: int) -> tuple[Status, Moment | None]:
+    """An earlier moment: from the run's film, or replayed where that begins later."""
+    status, moment = run.moment(step)
+    if moment is not None and max(moment.glance.step, moment.pictures_step) <= step:
+        return status, moment
     try:
-        return kept.shared().look_back(run, step)
+        return status, kept.shared().look_back(run, step) or moment
     except (kept.NoStoreError, SQLAlchemyError):
-        return None
+        return status, moment
 
 
 class Known(NamedTuple):
