@@ -60,7 +60,7 @@ def test_the_link_decides_the_run(page):
 def test_play_pause_step_and_start_over(page):
     run = held(page)
     press(page, "play")
-    wait_for(lambda: run.status().step > 5)
+    wait_for(lambda: run.poll().step > 5)
     press(page, "pause")
     at = run.status().step
     time.sleep(0.6)

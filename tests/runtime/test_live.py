@@ -35,7 +35,7 @@ def workers():
     pool.shutdown()
 
 
-def wait_for(condition, seconds=30.0):
+def wait_for(condition, seconds=90.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -172,11 +172,11 @@ def kill_a_worker(workers):
 def test_sigkill_in_mid_run_leads_to_the_same_final_parameters(workers):
     run = LiveRun(SMALL, workers, slice_seconds=0.1)
     run.play()
-    wait_for(lambda: run.status().step > 50)
-    run.poll()
+    # Polled, as a page would: new workers may take longer than the lease of a run.
+    wait_for(lambda: run.poll().step > 50)
     kill_a_worker(workers)
-    killed_at = run.status().step
-    wait_for(lambda: run.status().step > killed_at + 100)
+    killed_at = run.poll().step
+    wait_for(lambda: run.poll().step > killed_at + 100)
     run.pause()
     state = run.state
     undisturbed = workers.submit(_undisturbed, state.step).result()
