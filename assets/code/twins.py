@@ -1,6 +1,6 @@
 """Two settings in lock step: same start, same batches and bits, and what they differ by."""
 
-from iwae_core.runtime.twins import held_out_row
+from iwae_core.runtime.twin_slices import held_out_row
 from iwae_core.training import TrainConfig, advance, begin
 from iwae_core.training.twin_look import look
 

@@ -19,45 +19,34 @@ A pair lives by its polls, as :class:`iwae_core.runtime.live.LiveRun` does.
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iwae_core.runtime.attempts import attempt
 from iwae_core.runtime.history import Curve
-from iwae_core.training import LIVE_FIELDS, Records, RunState, TrainConfig, advance, begin
+from iwae_core.runtime.twin_slices import (
+    TwinDone,
+    TwinWork,
+    carry_out,
+    changes_of,
+    check_alike,
+    held_out_row,
+    shape,
+)
+from iwae_core.training import RunState, TrainConfig
 from iwae_core.training.glance import Probe
-from iwae_core.training.twin_look import TwinLook, data_of, look
+from iwae_core.training.twin_look import TwinLook
 
 Mode = Literal["playing", "paused", "stopped"]
 
 N_SIDES = 2
 _MOST_STEPS = 500  # of one slice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TwinWork:
-    """One side's part of a slice."""
-
-    start: RunState | TrainConfig
-    n_steps: int
-    changes: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TwinDone:
-    """What came of it; ``seconds`` is the time of the steps alone."""
-
-    state: RunState
-    records: Records
-    look: TwinLook
-    probe: Probe
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +86,6 @@ class TwinSeen:
     held_out: NDArray[np.float32]
     looks: tuple[TwinLook, ...]
     probe: Probe | None
-
-
-def carry_out(work: TwinWork) -> TwinDone:
-    """Take one side's steps and look at it; what a worker process is asked for.
-
-    Raises:
-        ValueError: If the run cannot begin or a change is refused.
-        OSError: If the data are not to be had.
-    """
-    state = begin(work.start) if isinstance(work.start, TrainConfig) else work.start
-    began = time.perf_counter()
-    taken = advance(state, work.n_steps, work.changes)
-    seconds = time.perf_counter() - began
-    return TwinDone(
-        state=taken.state,
-        records=taken.records,
-        look=look(taken.state),
-        probe=data_of(taken.state),
-        seconds=seconds,
-    )
 
 
 class TwinRun:
@@ -289,7 +258,7 @@ class TwinRun:
         ticket = self._ticket
         for side, config in enumerate(self._configs):
             start = self._states[side] if self._states else config
-            work = TwinWork(start=start, n_steps=n_steps, changes=_changes(start, config))
+            work = TwinWork(start=start, n_steps=n_steps, changes=changes_of(start, config))
             attempt(
                 self.executor,
                 carry_out,
@@ -339,41 +308,3 @@ class TwinRun:
         self._in_flight = False
         self._steps_left = 0
         self._mode, self._cause = "stopped", cause
-
-
-def held_out_row(first: TwinLook, second: TwinLook) -> NDArray[np.float64]:
-    """One row of ``TwinSeen.held_out``, shape ``(9,)``: the bounds, and B less A pair by pair."""
-    row = [float(first.step)]
-    row += [float(values.mean()) for one in (first, second) for values in (one.L_1, one.L_64)]
-    for apart in (second.L_1 - first.L_1, second.L_64 - first.L_64):
-        row += [float(apart.mean()), float(apart.std(ddof=1)) / len(apart) ** 0.5]
-    return np.array(row)
-
-
-def shape(config: TrainConfig) -> TrainConfig:
-    """What makes two runs different runs: the settings with every live field at its default."""
-    defaults = TrainConfig()
-    return replace(config, **{name: getattr(defaults, name) for name in LIVE_FIELDS})
-
-
-def check_alike(first: TrainConfig, second: TrainConfig) -> None:
-    """Refuse a pair that would not have one start and one sequence of batches.
-
-    Raises:
-        ValueError: Then.
-    """
-    if shape(first) != shape(second) or first.batch_size != second.batch_size:
-        raise ValueError(
-            "twins share data, networks, seed and batch size, or they would have another start or "
-            "other batches; they may differ in objective, estimator, K, beta and rate"
-        )
-
-
-def _changes(start: RunState | TrainConfig, config: TrainConfig) -> dict[str, Any]:
-    if isinstance(start, TrainConfig):
-        return {}
-    return {
-        name: getattr(config, name)
-        for name in LIVE_FIELDS
-        if getattr(start.config, name) != getattr(config, name)
-    }

@@ -13,7 +13,8 @@ from iwae_core.bounds.objectives import OBJECTIVES
 from iwae_core.runtime import queue
 from iwae_core.runtime.held import Held
 from iwae_core.runtime.queue import Lane
-from iwae_core.runtime.twins import TwinRun, shape
+from iwae_core.runtime.twin_slices import shape
+from iwae_core.runtime.twins import TwinRun
 from iwae_core.runtime.watched import KEEP_SECONDS, MOST_RUNS
 from iwae_core.runtime.wire import pack
 from iwae_core.training import TrainConfig

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from iwae_core.runtime.twins import held_out_row
+from iwae_core.runtime.twin_slices import held_out_row
 from iwae_core.training import TrainConfig, advance, begin
 from iwae_core.training.twin_look import look
 

@@ -18,7 +18,7 @@ from iwae_core.evaluation.studies import compared, use_cases
 from iwae_core.evaluation.studies.compared import MEASURES
 from iwae_core.places import ASSETS
 from iwae_core.runtime import executor, jobs
-from iwae_core.runtime.twins import held_out_row
+from iwae_core.runtime.twin_slices import held_out_row
 from iwae_core.training import advance, begin, trials
 from iwae_core.training.trials import Trial
 from iwae_core.training.twin_look import look

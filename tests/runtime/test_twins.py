@@ -13,7 +13,8 @@ from iwae_core import datasets
 from iwae_core.bounds.objectives import elbo, iwae
 from iwae_core.rng import standard_normal, stream
 from iwae_core.runtime.held import Held
-from iwae_core.runtime.twins import TwinRun, carry_out, check_alike, held_out_row
+from iwae_core.runtime.twin_slices import TwinWork, carry_out, check_alike, held_out_row
+from iwae_core.runtime.twins import TwinRun
 from iwae_core.training import TrainConfig, advance, begin, model_of
 from iwae_core.training.twin_look import data_of, look
 
@@ -270,8 +271,6 @@ def test_the_strip_is_the_mean_difference_over_the_held_out_data():
 
 
 def test_a_slice_is_pure_and_brings_its_look():
-    from iwae_core.runtime.twins import TwinWork
-
     work = TwinWork(start=B, n_steps=5, changes={})
     one, two = carry_out(work), carry_out(work)
     assert np.array_equal(one.state.parameters, two.state.parameters)
