@@ -22,9 +22,9 @@ def bare_path(tmp_path):
     return folder
 
 
-def install(tmp_path, path, **environment):
+def install(tmp_path, path, *arguments, **environment):
     return subprocess.run(
-        ["sh", str(APP / ".ci" / "install")],
+        ["sh", str(APP / ".ci" / "install"), *arguments],
         cwd=tmp_path,
         env={"PATH": str(path), "VENV": "venv", "HOME": str(tmp_path), **environment},
         capture_output=True,
@@ -68,16 +68,20 @@ def test_a_python_without_venv_is_said(tmp_path, bare_path):
 @pytest.mark.slow
 def test_a_failed_download_is_said_and_leaves_no_stamp(tmp_path, bare_path):
     (tmp_path / "requirements.lock").write_text("a-package-that-is-not-there==1.0\n")
-    done = install(
-        tmp_path,
-        os.environ["PATH"],
-        PYTHON=sys.executable,
-        PIP_NO_INDEX="1",
-        PIP_CONFIG_FILE=os.devnull,
-    )
+    away = {"PYTHON": sys.executable, "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+    log = tmp_path / "venv" / "install.log"
+    done = install(tmp_path, os.environ["PATH"], **away)
     assert_sentence(done, "the packages could not be installed")
-    assert "a-package-that-is-not-there" in (tmp_path / "venv" / "install.log").read_text()
+    assert "a-package-that-is-not-there" in log.read_text()
     assert not (tmp_path / "venv" / ".ready").exists()
+    # `make lock`: the old pins stay.
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "a"\nversion = "1"\n[build-system]\nrequires = ["not-there"]\n'
+    )
+    done = install(tmp_path, os.environ["PATH"], "lock", **away)
+    assert_sentence(done, "the requirements could not be resolved")
+    assert "not-there" in log.read_text()
+    assert (tmp_path / "requirements.lock").read_text() == "a-package-that-is-not-there==1.0\n"
 
 
 def test_every_requirement_is_pinned_and_no_address_is_written():
