@@ -2,6 +2,7 @@
 // playhead, a place between two steps, runs through a batch in about the time until the next one.
 // So the picture lags a slice behind and never stands still while the run goes on.
 
+const MOST_GLANCES = 300;
 const SLOWEST_MS = 2500;
 const QUICKEST_MS = 120;
 const SETTLE_MS = 150;
@@ -36,6 +37,11 @@ export class Film {
     const first = !this.glances.length;
     this.count += glances.length;
     this.glances.push(...glances);
+    if (this.glances.length > MOST_GLANCES) {
+      // Nobody looks: a hidden tab draws no frames, and the playhead stands.
+      this.glances.splice(0, this.glances.length - MOST_GLANCES);
+      this.playhead = Math.max(this.playhead, this.glances[0].step);
+    }
     if (this.arrived !== null) {
       const gap = Math.min(SLOWEST_MS, now - this.arrived);
       this.interval += 0.3 * (gap - this.interval);

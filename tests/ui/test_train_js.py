@@ -96,6 +96,17 @@ def test_what_lies_behind_is_forgotten(tmp_path):
     assert count == 1000
 
 
+def test_a_tab_that_nobody_looks_at_does_not_fill_the_memory(tmp_path):
+    script = """
+    for (let i = 0; i < 2000; i++) film.add([glance(i, i)], 100 * i);
+    say.push(film.glances.length, film.playhead, film.glance().step, film.end);
+    """
+    count, playhead, shown, end = under_node(tmp_path, "train_film", GLANCE + script)
+    assert count <= 300
+    assert end == 1999
+    assert 1999 - 300 <= playhead == shown <= 1999
+
+
 def test_a_long_curve_keeps_its_means_and_its_ends(tmp_path):
     script = """
     const series = new Series(100);
