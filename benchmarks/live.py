@@ -60,12 +60,13 @@ async () => {
 def in_one_go(config: TrainConfig, seconds: float) -> float:
     """Steps per second of one call after another, in a worker process, without looking."""
     state = advance(begin(config), 3).state
-    n_steps, taken, began = 10, 0, time.perf_counter()
-    while (spent := time.perf_counter() - began) < seconds:
+    n_steps, taken, spent, began = 5, 0, 0.0, time.perf_counter()
+    while spent < seconds:
         state = advance(state, n_steps).state
         taken += n_steps
-        n_steps = max(10, round(taken / max(spent, 1e-3) * seconds / 3))
-    return taken / (time.perf_counter() - began)
+        spent = time.perf_counter() - began
+        n_steps = max(5, round(taken / spent * seconds / 3))  # a third of the time at a call
+    return taken / spent
 
 
 def headless(config: TrainConfig, n_runs: int, seconds: float) -> float:
@@ -178,6 +179,18 @@ def watched(browser, url: str, query: str, n_runs: int, n_drawn: int, seconds: f
     }
 
 
+def end_of_slice(run: LiveRun, seconds: float) -> None:
+    """Watch a run for so long, and then until a slice ends: what is under way counts for nothing."""
+    began, at = time.perf_counter(), None
+    while at is None or run.status().step == at:
+        if time.perf_counter() - began < seconds:
+            run.poll()
+            time.sleep(0.05)
+        else:
+            at = run.status().step if at is None else at
+            time.sleep(0.0005)
+
+
 def slicing(config: TrainConfig, seconds: float, look: bool) -> dict:
     """A live run against one call, in the same worker process, in turns."""
     if not look:
@@ -189,18 +202,9 @@ def slicing(config: TrainConfig, seconds: float, look: bool) -> dict:
     for _ in range(3):
         whole = pool.submit(in_one_go, config, seconds).result()
         run.play()
-        until = time.perf_counter() + 2
-        while time.perf_counter() < until:
-            time.sleep(0.05)
-            run.poll()
+        end_of_slice(run, 2.0)
         began, first = time.perf_counter(), run.status().step
-        while time.perf_counter() - began < seconds:
-            time.sleep(0.05)
-            run.poll()
-        # The last slice under way counts for nothing: measure to the end of one.
-        at = run.status().step
-        while run.status().step == at:
-            time.sleep(0.001)
+        end_of_slice(run, seconds)
         kept.append((run.status().step - first) / (time.perf_counter() - began) / whole)
         run.pause()
     run.close()
