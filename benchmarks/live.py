@@ -180,7 +180,7 @@ def watched(browser, url: str, query: str, n_runs: int, n_drawn: int, seconds: f
 
 
 def end_of_slice(run: LiveRun, seconds: float) -> None:
-    """Watch a run for so long, and then until a slice ends: what is under way counts for nothing."""
+    """Watch a run for so long, then until a slice ends: what is under way counts for nothing."""
     began, at = time.perf_counter(), None
     while at is None or run.status().step == at:
         if time.perf_counter() - began < seconds:
