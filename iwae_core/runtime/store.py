@@ -275,7 +275,7 @@ def thinned_out(steps: Sequence[int], most: int) -> list[int]:
     """Which kept steps to drop so that ``most`` stay, spread evenly; never the first or last.
 
     >>> thinned_out([0, 10, 12, 20, 30], most=4)
-    [10]
+    [12]
     """
     left, dropped = list(steps), []
     while len(left) > max(2, most):

@@ -92,7 +92,7 @@ def title(config: TrainConfig) -> str:
     """A setting in a few words.
 
     >>> title(TrainConfig(n_samples=50))
-    'IWAE bound, K = 50'
+    'IWAE, K = 50'
     """
     beta = "" if config.beta == 1 else f", beta = {config.beta:g}"
     return f"{OBJECTIVES[config.objective].title}, K = {config.n_samples}{beta}"

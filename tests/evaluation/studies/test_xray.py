@@ -34,7 +34,7 @@ def weights_by_hand(name, config):
             state[f"encoder.0.layers.{i}.weight"] @ h + state[f"encoder.0.layers.{i}.bias"]
         )
     out = state["encoder.1.layer.weight"] @ h + state["encoder.1.layer.bias"]
-    loc = [*out[:2], config.shift_1, config.shift_2]
+    loc = out[:2] + np.array([config.shift_1, config.shift_2])
     scale = np.exp(out[2:]) * config.squeeze
     eps = xray.noise(config.seed)[: config.n_samples].numpy()
     z = loc + scale * eps
