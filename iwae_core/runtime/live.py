@@ -31,6 +31,9 @@ from iwae_core.runtime.status import Mode, Snapshot, Status
 from iwae_core.training import RunState, TrainConfig
 
 _MOST_RETRIES = 5  # of one slice, when workers die under it
+# Bytes that travel to a worker and back at little cost. A larger state gets slices that are longer
+# by as much, so that its way stays a small share of the time.
+_LIGHT_STATE = 1.6e6
 
 
 class LiveRun:
@@ -39,7 +42,7 @@ class LiveRun:
     Args:
         config: The run's settings, or the past to start from.
         executor: Where slices run.
-        slice_seconds: Length of a slice to aim for.
+        slice_seconds: Length of a slice to aim for; longer where the state is large.
         lease_seconds: How long a run goes on without a poll.
         clock: Seconds that never go back; tests pass their own.
     """
@@ -261,7 +264,9 @@ class LiveRun:
     def _slice_steps(self) -> int:
         if not self._seconds_per_step:
             return 1  # a first step to measure by
-        fast = self._slice_seconds / self._seconds_per_step
+        n_bytes = 3 * self._state.parameters.nbytes if self._state else 0  # with Adam's moments
+        seconds = self._slice_seconds * max(1.0, n_bytes / _LIGHT_STATE)
+        fast = seconds / self._seconds_per_step
         return max(1, round(min(2000.0, fast, self._pace.steps_in(self._slice_seconds))))
 
     def _send(self, *, n_steps: int, look: bool) -> None:

@@ -19,6 +19,7 @@ from iwae_core import datasets
 from iwae_core.bounds.objectives import make_objective
 from iwae_core.counts import is_count
 from iwae_core.datasets import Dataset, binarize
+from iwae_core.denormals import flushed
 from iwae_core.models.model import LatentModel
 from iwae_core.rng import stream
 from iwae_core.sampling.weights import ess
@@ -55,6 +56,7 @@ class Slice:
     records: Records
 
 
+@flushed()
 def advance(
     state: RunState,
     n_steps: int,
