@@ -118,7 +118,7 @@ class View {
 
   wants(mode) {
     this.wish = { mode, until: performance.now() + WISH_MS };
-    if (mode === "paused") this.feed.film.freeze();
+    if (mode === "paused") this.feed.film.freeze(this.drawn);
     else this.feed.film.thaw();
   }
 

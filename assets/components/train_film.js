@@ -56,8 +56,10 @@ export class Film {
     this.stretch = { from: this.playhead, to: this.end, began: now, ms };
   }
 
-  freeze() {
+  // Stand still, where the picture is: it may be a frame behind the playhead.
+  freeze(at = this.playhead) {
     this.frozen = true;
+    this.playhead = Math.min(at, this.playhead);
     this.stretch = null;
     this.arrived = null;
   }

@@ -4,6 +4,12 @@ import re
 import time
 
 import httpx
+import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+
+# Training has the lowest priority on a machine, and other tests may want all of it.
+PATIENCE_MS = 90_000
 
 
 class Lab:
@@ -35,7 +41,13 @@ class Lab:
     def wait_for(self, condition):
         # Between two pages there is no picture for a moment, hence the empty stand-in.
         picture = "document.querySelector('.lab-train') ?? {dataset: {}}"
-        self.page.wait_for_function(f"(({{dataset}}) => {condition})({picture})")
+        try:
+            self.page.wait_for_function(
+                f"(({{dataset}}) => {condition})({picture})", timeout=PATIENCE_MS
+            )
+        except PlaywrightTimeout:
+            seen = self.page.evaluate(f"({{...({picture}).dataset}})")
+            pytest.fail(f"waited in vain for {condition}; the picture says {seen}")
 
 
 def test_it_trains_on_the_digits_until_the_bound_rises_and_pause_holds(visit):
@@ -104,7 +116,7 @@ def test_a_pause_shows_in_the_frame_of_the_press_and_space_goes_on(visit):
     pressed = lab.page.evaluate(PRESS_PAUSE)
     assert pressed["label"] == "Play"
     # Frozen where it was pressed, until the server has said where the run stands.
-    assert pressed["seen"][0] <= pressed["before"] + 1
+    assert pressed["seen"][0] == pressed["before"]
     lab.wait_for("dataset.mode === 'paused'")
     at = lab.step
     assert at >= pressed["before"]
@@ -159,7 +171,7 @@ HONEST = """
 def test_one_looks_back_with_the_bar_and_returns_to_the_present(visit):
     lab = Lab(visit(), "?data=moons")
     lab.press("Play")
-    lab.wait_for("Number(dataset.step) > 300")
+    lab.wait_for("Number(dataset.step) > 100")
     lab.press("Pause")
     lab.wait_for("dataset.mode === 'paused'")
     at = lab.step
