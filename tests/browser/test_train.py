@@ -7,7 +7,6 @@ import httpx
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-
 # Training has the lowest priority on a machine, and other tests may want all of it.
 PATIENCE_MS = 90_000
 
