@@ -84,6 +84,7 @@ class Seen:
         steps: As :class:`History`.
         held_out: As :class:`History`.
         deep: As :class:`History`.
+        pair: As :class:`History`.
         glances: Those that came after the step asked about; the latest few at most.
         pictures: The latest, with their step.
         probe: The data that pictures are about, or None before the first.
@@ -92,6 +93,7 @@ class Seen:
     steps: NDArray[np.float32]
     held_out: NDArray[np.float32]
     deep: NDArray[np.float32]
+    pair: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 9), np.float32))
     glances: Sequence[Glance] = ()
     pictures: tuple[int, Pictures] | None = None
     probe: Probe | None = None
@@ -105,6 +107,7 @@ class History:
         steps: Columns step, trained objective (nats), mean ESS (samples), K.
         held_out: Columns step, L_1, L_K, L_64 (nats).
         deep: Columns step, L_512 (nats), NaN where there is none.
+        pair: Of the first of twins, how both compare: the columns of ``TwinSeen.held_out``.
         frame: The latest full look, or None before the first.
         probe: The data that pictures are about, or None before the first.
     """
@@ -112,6 +115,7 @@ class History:
     steps: Curve = field(default_factory=lambda: Curve(4))
     held_out: Curve = field(default_factory=lambda: Curve(4))
     deep: Curve = field(default_factory=lambda: Curve(2))
+    pair: Curve = field(default_factory=lambda: Curve(9))
     frame: Frame | None = None
     probe: Probe | None = None
     _glances: Reel[Glance] = field(default_factory=lambda: Reel(GLANCE_BYTES, _RECENT_GLANCES))
@@ -157,6 +161,7 @@ class History:
             steps=self.steps.rows,
             held_out=self.held_out.rows,
             deep=self.deep.rows,
+            pair=self.pair.rows,
             glances=[_large(glance) for _, glance in self._glances.since(since)],
             pictures=self._pictures.at(sys.maxsize),
             probe=self.probe,
@@ -194,7 +199,7 @@ class History:
     @property
     def nbytes(self) -> int:
         """Bytes that curves and film hold."""
-        curves = (self.steps, self.held_out, self.deep)
+        curves = (self.steps, self.held_out, self.deep, self.pair)
         rows = sum(curve.rows.nbytes for curve in curves)
         return rows + self._glances.nbytes + self._pictures.nbytes
 

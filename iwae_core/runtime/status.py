@@ -10,15 +10,15 @@ from iwae_core.training import RunState
 Mode = Literal["playing", "paused", "stopped"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How a run stands.
+    """How a run stands, or runs in lock step.
 
     Attributes:
         mode: "playing", "paused", or "stopped" when it cannot go on.
         step: Updates taken.
         steps_per_second: Of training alone, in the last slice; 0 before the first.
-        n_samples: K of the settings in force.
+        n_samples: K of the settings in force, of each side.
         cause: Why it stopped, for people; empty while it can go on.
         generation: Counts the resets; curves of an older one are over.
         replaying_to: The step that a replay is on its way to; None when it is there.
@@ -28,7 +28,7 @@ class Status:
     mode: Mode
     step: int
     steps_per_second: float
-    n_samples: int
+    n_samples: tuple[int, ...]
     cause: str
     generation: int
     replaying_to: int | None = None

@@ -24,13 +24,13 @@ class TwinWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TwinDone:
-    """What came of it; ``seconds`` is the time of the steps alone."""
+    """What came of it; ``wall_seconds`` is the time of the steps alone."""
 
     state: RunState
     records: Records
     look: TwinLook
     probe: Probe
-    seconds: float
+    wall_seconds: float
 
 
 def carry_out(work: TwinWork) -> TwinDone:
@@ -49,7 +49,7 @@ def carry_out(work: TwinWork) -> TwinDone:
         records=taken.records,
         look=look(taken.state),
         probe=data_of(taken.state),
-        seconds=seconds,
+        wall_seconds=seconds,
     )
 
 
@@ -81,12 +81,10 @@ def check_alike(first: TrainConfig, second: TrainConfig) -> None:
         )
 
 
-def changes_of(start: RunState | TrainConfig, config: TrainConfig) -> dict[str, Any]:
-    """The live fields by which a run that stands at ``start`` is to become ``config``."""
-    if isinstance(start, TrainConfig):
-        return {}
+def live_changes(old: TrainConfig, new: TrainConfig) -> dict[str, Any]:
+    """The live fields by which one setting differs from another."""
     return {
-        name: getattr(config, name)
+        name: getattr(new, name)
         for name in LIVE_FIELDS
-        if getattr(start.config, name) != getattr(config, name)
+        if getattr(old, name) != getattr(new, name)
     }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from iwae_core.bounds.objectives import elbo, iwae
 from iwae_core.denormals import flushed
 from iwae_core.evaluation.collapse import ACTIVE_VARIANCE
+from iwae_core.models.model import LatentModel
 from iwae_core.rng import stream
 from iwae_core.training.glance import Probe, probe
 from iwae_core.training.state import RunState, model_of
@@ -32,6 +33,7 @@ class TwinLook:
         step: Updates taken.
         L_1: Mean over 64 samples of the log weight, of each datapoint, shape ``(100,)``, nats.
         L_64: L_64 of each datapoint with the same samples, shape ``(100,)``, nats.
+        bound_k: Held-out L_K for the K in force, their mean, nats.
         axes: The two latents shown: those with the largest KL.
         latents: Posterior means of the probe on those axes, shape ``(n, 2)``.
         n_active: Latents whose posterior mean varies over the probe by more than 0.01.
@@ -41,10 +43,16 @@ class TwinLook:
     step: int
     L_1: NDArray[np.float64]
     L_64: NDArray[np.float64]
+    bound_k: float
     axes: tuple[int, int]
     latents: NDArray[np.float32]
     n_active: int
     n_latents: int
+
+    @property
+    def bounds(self) -> tuple[float, float, float]:
+        """Held-out L_1, L_K and L_64, means over the datapoints, nats."""
+        return float(self.L_1.mean()), self.bound_k, float(self.L_64.mean())
 
 
 def data_of(state: RunState) -> Probe:
@@ -75,11 +83,20 @@ def look(state: RunState) -> TwinLook:
         step=state.step,
         L_1=elbo(log_w).cpu().numpy(),
         L_64=iwae(log_w).cpu().numpy(),
+        bound_k=_bound_k(model, x[:N_HELD_OUT], state.config.n_samples, log_w),
         axes=(first, second),
         latents=q.loc[:, [first, second]].cpu().numpy(),
         n_active=int((q.loc.var(dim=0, correction=0) > ACTIVE_VARIANCE).sum()),
         n_latents=len(carried),
     )
+
+
+def _bound_k(model: LatentModel, x: torch.Tensor, K: int, log_w: torch.Tensor) -> float:
+    """L_K from the samples that there are, in groups of K, or from K of its own."""
+    if len(log_w) < K:
+        log_w = model.log_weights(x, K, stream(_SEED, "bound", device=x.device))
+    n_groups = len(log_w) // K
+    return iwae(log_w[: n_groups * K].reshape(K, -1)).mean().item()
 
 
 def _two_largest(carried: torch.Tensor) -> tuple[int, int]:

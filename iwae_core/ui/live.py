@@ -110,7 +110,7 @@ def _standing(status: Status) -> dict[str, Any]:
         "mode": status.mode,
         "step": status.step,
         "steps_per_second": round(status.steps_per_second, 1),
-        "n_samples": status.n_samples,
+        "n_samples": status.n_samples[0],
         "cause": status.cause,
         "generation": status.generation,
         "pace": status.pace,

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from by_hand import ByHand
 
-from iwae_core.runtime import executor, looks, watched
+from iwae_core.runtime import attempts, executor, looks, watched
 from iwae_core.runtime.live import LiveRun
 from iwae_core.training import TrainConfig, advance, begin
 
@@ -117,10 +117,10 @@ def test_a_dead_worker_costs_one_slice_and_a_slice_that_always_dies_stops_the_ru
     assert run.status().mode == "playing"
     pool.finish()
     assert run.status().step > at
-    for _ in range(6):
+    for _ in range(attempts.MOST):
         pool.kill()
     assert run.status().mode == "stopped"
-    assert "killed" in run.status().cause
+    assert "worker processes were stopped" in run.status().cause
     assert not pool.waiting
 
 
