@@ -2,7 +2,7 @@
 // all at once in the browser. q is squeezed and moved, K is dragged.
 
 import { contour, levels } from "./contours.js";
-import { BLANK, flip, inkOf, pixelsOf, SIDE, stroke, touch } from "./drawing.js";
+import { BLANK, DOTS, dotsOf, flip, inkOf, pixelsOf, SIDE, stroke, touch } from "./drawing.js";
 import { decode as decoded, encode, networkOf, posteriorTable, weighed } from "./network.js";
 import { digits, fixed, percent } from "./numbers.js";
 import { SHARES, SIGMAS } from "./posterior_plane.js";
@@ -57,7 +57,7 @@ function compute(state, model) {
   const blend = new Float64Array(SIDE * SIDE);
   for (const { share, image } of top) image.forEach((value, i) => (blend[i] += (share / held) * value));
   return {
-    K, ink, x, q, z, logW, w, order, top, blend, table, edges,
+    K, ink, dots: dotsOf(state.digit), x, q, z, logW, w, order, top, blend, table, edges,
     ess: ess(logW), largest: maxWeight(logW), elbo: mean(logW), bound: logMeanExp(logW),
   };
 }
@@ -122,12 +122,12 @@ function nudge(name, steps, { state, model, numbers }) {
 
 const pad = ({ view: { pad: { left, top, side } } }) => ({
   left, top, width: side, height: side,
-  label: "Drawing pad, 8 by 8 pixels. Arrow keys choose a pixel, Space fills or empties it, plus and minus change its ink.",
+  label: "Drawing pad, counted in 8 by 8 pixels. Arrow keys choose a pixel, Space fills or empties it, plus and minus change its ink.",
 });
 const paints = () => true;
 
 function paint(from, to, { state, view: { pad: { left, top, side } } }) {
-  const at = ({ x, y }) => [((x - left) / side) * SIDE, ((y - top) / side) * SIDE];
+  const at = ({ x, y }) => [((x - left) / side) * DOTS, ((y - top) / side) * DOTS];
   return { ...state, digit: stroke(state.digit, at(from), at(to), state.pen === "rubber") };
 }
 

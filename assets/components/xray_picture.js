@@ -1,7 +1,7 @@
 // How the weight x-ray looks: the pad and what the network sees of it, the latent plane with its
 // particles, two tracks, the decoded particles by weight, and the bound beside log p(x).
 
-import { SIDE } from "./drawing.js";
+import { DOTS, SIDE } from "./drawing.js";
 import { digits, fixed, percent } from "./numbers.js";
 import { axes, extent, image, note, segment, spot } from "./plot.js";
 import { ellipses, frame, lines, tone } from "./posterior_plane.js";
@@ -13,6 +13,7 @@ const THUMB = [46, 72]; // px, least and most
 const LABEL = 17;
 const STRIP = 104;
 const N_NAMED = 3;
+const MINIS = ["counted", "seen", "decoded"]; // what becomes of the drawing, from left to right
 export const MOST_THUMBS = 24;
 
 const narrow = (width) => width < 540;
@@ -20,12 +21,12 @@ const narrow = (width) => width < 540;
 // Where everything stands; without a model only the height is asked for.
 export function place(width, given = null) {
   const split = narrow(width);
-  const side = split ? Math.min(248, width - 104) : Math.min(264, Math.round(0.36 * width));
+  const side = split ? Math.min(248, width - 104) : Math.min(264, Math.round(0.4 * width));
   const pad = { left: 0, top: 22, side };
-  const mini = split ? 84 : Math.min(110, (side - 14) / 2);
-  const minis = split
-    ? [0, 1].map((i) => ({ left: side + 14, top: pad.top + i * (mini + 40) + 16, side: mini }))
-    : [0, 1].map((i) => ({ left: i * (side - mini), top: pad.top + side + 34, side: mini }));
+  const mini = split ? Math.round((side - 2 * 26) / 3) : Math.floor((side - 2 * 12) / 3);
+  const minis = MINIS.map((_, i) => split
+    ? { left: side + 14, top: pad.top + i * (mini + 26), side: mini }
+    : { left: i * (mini + 12), top: pad.top + side + 34, side: mini });
   const box = split
     ? { left: 0, top: pad.top + side + 26, width, height: width }
     : { left: side + GAP, top: 0, width: width - side - GAP, height: Math.max(430, Math.min(560, 0.68 * (width - side))) };
@@ -83,7 +84,10 @@ function drawPad(pen, { pad, minis }, numbers, { cursor }, tones) {
   const { left, top, side } = pad;
   const cell = side / SIDE;
   note(pen, "Draw a digit", left + 2, top - 8, { color: tones.text, bold: true });
-  image(pen, numbers.ink, [SIDE, SIDE], left, top, side, dark);
+  image(pen, numbers.dots, [DOTS, DOTS], left, top, side, dark);
+  if (!numbers.dots.includes(1)) {
+    note(pen, "as large as the sheet", left + side / 2, top + side / 2 + 5, { color: tones.muted, align: "center" });
+  }
   pen.save();
   pen.lineWidth = 1;
   pen.strokeStyle = tones.grid;
@@ -101,10 +105,9 @@ function drawPad(pen, { pad, minis }, numbers, { cursor }, tones) {
     pen.strokeRect(left + cursor[0] * cell + 1.5, top + cursor[1] * cell + 1.5, cell - 3, cell - 3);
   }
   pen.restore();
-  const told = ["network sees", "decoded"];
-  [numbers.x, numbers.blend].forEach((values, i) => {
+  [numbers.ink, numbers.x, numbers.blend].forEach((values, i) => {
     const { left: x, top: y, side: size } = minis[i];
-    note(pen, told[i], x, y - 7, { color: tones.muted });
+    note(pen, MINIS[i], x, y - 7, { color: tones.muted });
     image(pen, values, [SIDE, SIDE], x, y, size, dark);
     pen.strokeStyle = tones.grid;
     pen.lineWidth = 1;

@@ -258,7 +258,7 @@ def script(config: XrayConfig) -> str:
     return code.fill(
         code.template("xray"),
         NETWORK=NETWORKS[config.network].folder,
-        DRAWING=config.drawing,
+        DRAWING=drawing.encode(drawing.decode(config.drawing)),
         SQUEEZE=config.squeeze,
         SHIFT=(config.shift_1, config.shift_2),
         K=config.n_samples,

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import hands
 import numpy as np
 import pytest
+import torch
 
 from iwae_core.evaluation.studies import drawing
 from iwae_core.evaluation.studies import xray as study
@@ -54,7 +55,8 @@ def test_twenty_random_states_print_the_numbers_of_the_core(visit):
     for _ in range(20):
         levels = draws.integers(0, 17, 64) * draws.integers(0, 2, 64)
         code = "".join(drawing.ALPHABET[level] for level in levels)
-        code = str(draws.choice([code, *xray.starts().values()]))
+        dots = drawing.encode_dots(torch.from_numpy(draws.random((32, 32)) < 0.3))
+        code = str(draws.choice([code, dots, *xray.starts().values()]))
         hands.turn(
             page,
             digit=code,
@@ -88,6 +90,7 @@ def test_a_stroke_moves_the_particles_at_once_and_brings_the_exact_report(visit)
     page.mouse.up()
     hands.ready(page)
     assert_cards(page)
+    assert len(query(page)["digit"]) == drawing.N_LETTERS  # dots, not levels
     ink = drawing.decode(query(page)["digit"]).reshape(8, 8).numpy()
     assert (ink[2:6, 3:5] > 0.5).all()  # between two columns: both get most of the ink
     assert ink[:, [0, 1, 6, 7]].sum() == 0

@@ -1,7 +1,6 @@
 """The network and the drawing in the browser equal the core's, run under Node."""
 
 import itertools
-import math
 import shutil
 
 import numpy as np
@@ -94,21 +93,82 @@ def test_a_drawing_is_read_and_written_as_the_core_does(tmp_path):
     np.testing.assert_array_equal(seen, drawing.pixels(code)[0])
 
 
-def test_a_stroke_lays_ink_by_its_distance_and_a_rubber_takes_it(tmp_path):
-    blank = 64 * "A"
-    (drawn,) = under_node(tmp_path, [["stroke", blank, [1.5, 2.5], [6.5, 2.5], False]], "drawing")
-    (wiped,) = under_node(tmp_path, [["stroke", drawn, [1.5, 2.5], [6.5, 2.5], True]], "drawing")
-    ink = drawing.decode(drawn).reshape(8, 8).numpy()
-    assert (ink[2, 1:7] == 1).all()  # on the line
-    beside = math.floor(0.12 * 16 + 0.5) / 16  # 0.62 + 0.5 - 1 pixel away
-    np.testing.assert_allclose(ink[[1, 3], 1:7], beside)
-    assert ink[5:].sum() == ink[0].sum() == 0
-    left = drawing.decode(wiped).reshape(8, 8).numpy()
-    assert left[2, 1:7].sum() == 0
-    np.testing.assert_allclose(left[[1, 3], 1:7], beside)  # the rubber's edge is as soft
-    flipped = under_node(
-        tmp_path, [["flip", blank, 5], ["flip", drawn, 17], ["touch", blank, 0, 3]], "drawing"
+def sheet(seed):
+    return torch.rand(32, 32, generator=torch.Generator().manual_seed(seed)) < 0.4
+
+
+def test_a_sheet_of_dots_is_read_counted_and_written_as_the_core_does(tmp_path):
+    dots = sheet(1)
+    code = drawing.encode_dots(dots)
+    assert len(code) == drawing.N_LETTERS
+    ink, seen, read, written = under_node(
+        tmp_path,
+        [
+            ["inkOf", code],
+            ["pixelsOf", code, drawing.dice().tolist()],
+            ["dotsOf", code],
+            ["packed", dots.flatten().int().tolist()],
+        ],
+        "drawing",
     )
-    assert flipped[0] == "AAAAAQ" + 58 * "A"
-    assert flipped[1][17] == "A"
-    assert flipped[2][0] == "D"
+    np.testing.assert_array_equal(ink, drawing.decode(code))
+    np.testing.assert_array_equal(seen, drawing.pixels(code)[0])
+    np.testing.assert_array_equal(read, dots.flatten().int())
+    assert written == code
+
+
+@pytest.mark.parametrize("code", [CROSS, "ABCDEFGHIJKLMNOPQ" + "QAHB" * 11 + "AQI"])
+def test_the_dots_that_are_guessed_have_the_counts(tmp_path, code):
+    (dots,) = under_node(tmp_path, [["dotsOf", code]], "drawing")
+    guess = torch.tensor(dots).reshape(32, 32)
+    guessed = drawing.encode_dots(guess)
+    torch.testing.assert_close(drawing.decode(guessed), drawing.decode(code), rtol=0, atol=0)
+
+
+def test_guessed_dots_lie_where_the_neighbors_are_dark(tmp_path):
+    ink = torch.zeros(8, 8)
+    ink[3, 2], ink[3, 3] = 1, 0.5  # a line that ends in the middle of a pixel
+    (dots,) = under_node(tmp_path, [["dotsOf", drawing.encode(ink)]], "drawing")
+    half = np.reshape(dots, (32, 32))[12:16, 12:16]
+    assert half[:, :2].sum() > half[:, 2:].sum()
+
+
+@pytest.mark.parametrize(("rubber", "reach"), [(False, 2.5), (True, 4.0)])
+def test_a_stroke_reaches_the_dots_near_its_line_and_no_others(tmp_path, rubber, reach):
+    dots, start, end = sheet(2), np.array([5.3, 8.1]), np.array([24.9, 17.2])
+    (after,) = under_node(
+        tmp_path,
+        [["stroke", drawing.encode_dots(dots), start.tolist(), end.tolist(), rubber]],
+        "drawing",
+    )
+    rows, columns = np.indices((32, 32)) + 0.5
+    # the nearest of many points of the line, from every dot
+    line = start + np.linspace(0, 1, 4001)[:, None] * (end - start)
+    away = np.hypot(columns.ravel()[:, None] - line[:, 0], rows.ravel()[:, None] - line[:, 1])
+    near = (away.min(axis=1) <= reach).reshape(32, 32)
+    assert 40 < near.sum() < 500
+    expected = torch.from_numpy(np.where(near, not rubber, dots))
+    assert after == drawing.encode_dots(expected)
+
+
+def test_a_stroke_over_levels_alone_keeps_the_counts_elsewhere(tmp_path):
+    (after,) = under_node(tmp_path, [["stroke", CROSS, [2.0, 16.0], [4.0, 16.0], False]], "drawing")
+    before, now = (drawing.decode(code).reshape(8, 8) for code in (CROSS, after))
+    changed = (before != now).nonzero()
+    assert len(changed) > 0
+    assert changed[:, 1].max() <= 1  # columns
+
+
+def test_a_key_fills_empties_and_tones_a_pixel(tmp_path):
+    blank, drawn = 64 * "A", drawing.encode_dots(sheet(3))
+    full, empty, toned = under_node(
+        tmp_path, [["flip", blank, 5], ["flip", drawn, 17], ["touch", drawn, 0, -3]], "drawing"
+    )
+    assert full == "AAAAAQ" + 58 * "A"
+    before = drawing.decode(drawn)
+    expected = before.clone()
+    expected[17] = 0
+    torch.testing.assert_close(drawing.decode(empty), expected, rtol=0, atol=0)
+    expected = before.clone()
+    expected[0] = max(0.0, before[0].item() - 3 / 16)
+    torch.testing.assert_close(drawing.decode(toned), expected, rtol=0, atol=0)

@@ -21,6 +21,7 @@ from iwae_core.evaluation.studies.xray_scenes import (
     STARTS,
     UNUSUAL_THREE,
 )
+from iwae_core.rng import stream
 from iwae_core.ui.xray import evidence_of_digits, network
 
 
@@ -131,7 +132,21 @@ def test_a_drawing_survives_its_string_and_its_pixels_obey_the_ink(levels):
     assert (seen[ink == 0] == 0).all()
 
 
-@pytest.mark.parametrize("code", ["", "A" * 63, "A" * 65, "R" + 63 * "A", "a" * 64])
+def test_a_sheet_of_dots_is_counted_in_blocks():
+    dots = torch.rand(32, 32, generator=stream(1, "dots")) < 0.4
+    code = drawing.encode_dots(dots)
+    assert len(code) == drawing.N_LETTERS
+    ink = drawing.decode(code).reshape(8, 8)
+    for row, column in np.ndindex(8, 8):
+        block = dots[4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        assert ink[row, column] == block.sum() / 16
+    with pytest.raises(ValueError, match="32x32"):
+        drawing.encode_dots(dots[:8])
+
+
+@pytest.mark.parametrize(
+    "code", ["", "A" * 63, "A" * 65, "R" + 63 * "A", "a" * 64, "A" * 170, "!" * 171, "é" * 171]
+)
 def test_a_broken_string_is_refused(code):
     with pytest.raises(ValueError, match="drawing"):
         drawing.decode(code)
