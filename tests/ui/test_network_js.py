@@ -152,7 +152,9 @@ def test_a_stroke_reaches_the_dots_near_its_line_and_no_others(tmp_path, rubber,
 
 
 def test_a_stroke_over_levels_alone_keeps_the_counts_elsewhere(tmp_path):
-    (after,) = under_node(tmp_path, [["stroke", CROSS, [2.0, 16.0], [4.0, 16.0], False]], "drawing")
+    (after,) = under_node(
+        tmp_path, [["stroke", CROSS, [2.0, 16.0], [4.0, 16.0], False]], "drawing"
+    )
     before, now = (drawing.decode(code).reshape(8, 8) for code in (CROSS, after))
     changed = (before != now).nonzero()
     assert len(changed) > 0

@@ -3,8 +3,8 @@ r"""A digit drawn by hand, and the short string that carries it in an address.
 The digits that ship with the project were bitmaps of 32x32 black and white dots, counted in blocks
 of 4x4, which gives 8x8 pixels whose ink has 17 levels (Alpaydin and Kaynak, 1998, Optical
 Recognition of Handwritten Digits, UCI). A drawing is made in the same way, so its string holds
-either the dots (base64, 171 characters) or, where nobody has drawn, the levels alone: one character
-a pixel, row by row, 64 in all. Networks see the pixels only.
+either the dots (base64, 171 characters) or, where nobody has drawn, the levels alone: one
+character a pixel, row by row, 64 in all. Networks see the pixels only.
 
 The networks were trained on black and white pixels, a pixel of ink p black with probability p. A
 drawing is turned into such pixels by one throw of 64 dice that never changes, so that the same
