@@ -22,3 +22,13 @@ def in_float64(values: Tensor) -> Tensor:
     torch.float64
     """
     return values.double() if widest(values.device) is torch.float64 else values.cpu().double()
+
+
+def placed(values: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The same numbers in ``dtype`` on ``device``, or on the CPU if the device has no such type.
+
+    >>> placed(torch.ones(2), torch.device("cpu"), torch.float64).dtype
+    torch.float64
+    """
+    has_it = dtype is not torch.float64 or widest(device) is torch.float64
+    return values.to(device if has_it else "cpu", dtype)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from iwae_core.counts import check_shape, is_count
+from iwae_core.precision import in_float64, widest
 
 
 def make_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:
@@ -56,8 +57,29 @@ def standard_normal(
 ) -> Tensor:
     """Draw independent N(0, 1) numbers of the given shape on the generator's device.
 
+    A device without float64 draws in float32; the numbers are returned in float64 on the CPU.
+
     Raises:
         ValueError: If a length is negative or not whole.
     """
     check_shape(shape)
-    return torch.randn(shape, generator=generator, device=generator.device, dtype=dtype)
+    device = generator.device
+    if dtype is torch.float64 and widest(device) is not torch.float64:
+        return in_float64(torch.randn(shape, generator=generator, device=device))
+    return torch.randn(shape, generator=generator, device=device, dtype=dtype)
+
+
+def uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw independent uniform numbers in [0, 1), float64.
+
+    A device without float64 draws two numbers of 24 bits for each, joined to 48 on the CPU.
+
+    Raises:
+        ValueError: If a length is negative or not whole.
+    """
+    check_shape(shape)
+    device = generator.device
+    if widest(device) is torch.float64:
+        return torch.rand(shape, generator=generator, device=device, dtype=torch.float64)
+    high, low = (in_float64(torch.rand(shape, generator=generator, device=device)) for _ in "hl")
+    return high + low * 2.0**-24

@@ -18,7 +18,8 @@ from torch import Tensor
 from iwae_core.bounds.objectives import Objective
 from iwae_core.bounds.surrogates import Weighted
 from iwae_core.counts import check_count
-from iwae_core.precision import in_float64, widest
+from iwae_core.precision import in_float64
+from iwae_core.rng import uniform
 from iwae_core.sampling.draws import Draws
 
 BACKWARD = ("exact", "truncated", "resampled")
@@ -83,14 +84,11 @@ def resampled(
     expected = n_picks * (size / size.sum(dim=0))
     stairs = expected.cumsum(dim=0)
     stairs[-1] = n_picks  # what rounding has left of the last stair
-    device = log_w.device
-    offset = in_float64(
-        torch.rand(log_w.shape[1:], generator=generator, device=device, dtype=widest(device))
-    )
+    offset = uniform(log_w.shape[1:], generator)
     reached = torch.floor(stairs + offset)
     counts = torch.diff(reached, dim=0, prepend=torch.floor(offset).unsqueeze(0))
     factors = torch.where(counts > 0, counts / expected, 0.0).to(log_w)
-    mask = (counts > 0).to(device)
+    mask = (counts > 0).to(log_w.device)
     return _on_picked(estimator, draws, beta, shares, mask, factors), log_w
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from iwae_core.counts import check_count
+from iwae_core.precision import in_float64
 from iwae_core.sampling.weights import check_log_w, log_mean_exp
 
 MAX_ORDER = 4
@@ -70,7 +71,7 @@ class Jackknife:
                 f"Jackknife({m}) visits C(K, {m}) subsets, at most {MAX_SUBSETS:,}; got K = {K} "
                 f"with {math.comb(K, m):,}: take a lower order or fewer samples"
             )
-        ordered = log_w.double().reshape(K, -1).sort(dim=0, descending=True).values
+        ordered = in_float64(log_w).reshape(K, -1).sort(dim=0, descending=True).values
         if torch.isneginf(ordered[m]).any():
             raise ValueError(
                 f"Jackknife({m}) needs more than {m} positive weights in every column: leaving "
@@ -81,7 +82,7 @@ class Jackknife:
         means = torch.stack([_leave_out_mean(ordered - top, j) for j in range(m + 1)])
         coefficients = means.new_tensor(sharot_coefficients(K, m))
         estimate = top + (coefficients.unsqueeze(1) * means).sum(dim=0)
-        return estimate.reshape(log_w.shape[1:]).to(log_w.dtype)
+        return estimate.reshape(log_w.shape[1:]).to(log_w)
 
 
 def sharot_coefficients(n_samples: int, order: int) -> list[float]:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from iwae_core.precision import in_float64
 from iwae_core.sampling.weights import check_log_w
 
 _STEP = 0.2
@@ -52,7 +53,7 @@ def expected_bound(log_w: Tensor, probability: Tensor, n_samples: Sequence[int])
             "log_w and probability must be two vectors of one length, "
             f"got shapes {tuple(log_w.shape)} and {tuple(probability.shape)}"
         )
-    p = probability.double()
+    p = in_float64(probability)
     if not (p >= 0).all() or not abs(p.sum().item() - 1) < 1e-6:
         raise ValueError(
             "probability must hold non-negative numbers that sum to one, got sum "
@@ -60,15 +61,15 @@ def expected_bound(log_w: Tensor, probability: Tensor, n_samples: Sequence[int])
         )
     if not n_samples or min(n_samples) < 1:
         raise ValueError(f"every K must be at least 1, got {list(n_samples)}")
-    values, p = log_w.double()[p > 0], p[p > 0] / p.sum()
-    sizes = torch.tensor(n_samples, dtype=torch.float64, device=log_w.device)
+    values, p = in_float64(log_w)[p > 0], p[p > 0] / p.sum()
+    sizes = torch.tensor(n_samples, dtype=torch.float64, device=p.device)
     if torch.isneginf(values).any():
         return torch.full_like(sizes, -math.inf)
     top = values.max()
     values = values - top
     lowest = -_DIES_BELOW - math.log(max(n_samples))
     highest = _DIES_ABOVE - values.min().item()
-    u = torch.arange(lowest, highest, _STEP, dtype=torch.float64, device=log_w.device)
+    u = torch.arange(lowest, highest, _STEP, dtype=torch.float64, device=p.device)
     phi = torch.zeros_like(u)  # which it soon is, raised to K
     least, at = max(2, min(n_samples)), 0
     for rows in u.split(max(1, _BLOCK // len(values))):

@@ -23,6 +23,8 @@ import torch
 from torch import Tensor
 
 from iwae_core.counts import check_shape, is_count
+from iwae_core.precision import in_float64
+from iwae_core.rng import uniform
 from iwae_core.sampling.weights import check_log_w
 
 
@@ -61,18 +63,18 @@ class Sumo:
 
     def survival(self, t: Tensor) -> Tensor:
         """``P(T >= t)`` for steps ``t >= 1``, float64, of ``t``'s shape."""
-        head = 1 / t.double().clamp(max=self.tail_start)
-        return head * self.tail_ratio ** (t - self.tail_start).double().clamp(min=0)
+        t = in_float64(t)
+        head = 1 / t.clamp(max=self.tail_start)
+        return head * self.tail_ratio ** (t - self.tail_start).clamp(min=0)
 
     def draw_n_samples(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Number of log weights ``n_base + T`` that each datapoint needs, int64 of ``shape``."""
         check_shape(shape)
         # 1 - u lies in (0, 1], so the inverse of the survival function is finite.
-        device, dtype = generator.device, torch.float64
-        u = 1 - torch.rand(shape, generator=generator, device=device, dtype=dtype)
+        u = 1 - uniform(shape, generator)
         head = torch.floor(1 / u).clamp(max=self.tail_start)
         beyond = torch.log((u * self.tail_start).clamp(max=1)) / math.log(self.tail_ratio)
-        return (self.n_base + head + torch.floor(beyond)).long()
+        return (self.n_base + head + torch.floor(beyond)).long().to(generator.device)
 
     def __call__(self, log_w: Tensor, n_samples: Tensor) -> Tensor:
         """Estimate log p(x) for each datapoint, in nats.
@@ -108,5 +110,5 @@ class Sumo:
         if torch.isneginf(bounds[m - 1]).any():
             raise ValueError(f"the first {m} weights of a column are all zero: log 0 has no steps")
         steps = counts[m:] - m
-        kept = torch.where(counts[m:] <= n_samples, 1 / self.survival(steps), 0.0)
-        return bounds[m - 1] + (bounds.diff(dim=0)[m - 1 :] * kept.to(log_w.dtype)).sum(dim=0)
+        kept = torch.where(counts[m:] <= n_samples, (1 / self.survival(steps)).to(log_w), 0.0)
+        return bounds[m - 1] + (bounds.diff(dim=0)[m - 1 :] * kept).sum(dim=0)

@@ -24,6 +24,7 @@ from iwae_core.counts import check_count
 from iwae_core.evaluation.annealing import AisConfig, Joint, Path
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.models.networks import DiagonalNormal
+from iwae_core.precision import in_float64
 from iwae_core.sampling.weights import ess, log_mean_exp
 
 __all__ = ["AisConfig", "AisReport", "Joint", "ais", "prior_start"]
@@ -120,6 +121,6 @@ def ais(
         log_upper=log_upper,
         ess=ess(log_w).cpu().numpy(),
         acceptance=acceptance.cpu().numpy(),
-        step_size=torch.stack(steps).double().mean(dim=1).cpu().numpy(),
+        step_size=in_float64(torch.stack(steps)).mean(dim=1).cpu().numpy(),
         n_chains=config.n_chains,
     )

@@ -17,6 +17,7 @@ from torch import Tensor
 from iwae_core.counts import is_count
 from iwae_core.models.networks import DiagonalNormal, standard_normal_log_prob
 from iwae_core.names import check_known
+from iwae_core.precision import in_float64
 from iwae_core.rng import standard_normal
 
 SCHEDULES = ("linear", "sigmoid")
@@ -165,12 +166,12 @@ class Path:
     def forward(self, steps: list[Tensor], generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Log weights ``(K, B)`` of chains from p_0, and mean acceptance ``(T,)``."""
         point = self.begin(self.noise(self.config.n_chains, generator))
-        log_w = torch.zeros_like(point.ratio, dtype=torch.float64)
+        log_w = torch.zeros_like(in_float64(point.ratio))
         acceptance = []
         for t, step in enumerate(steps):
-            log_w += (self.betas[t + 1] - self.betas[t]) * point.ratio.double()
+            log_w += (self.betas[t + 1] - self.betas[t]) * in_float64(point.ratio)
             point, accepted = self.move(point, self.betas[t + 1], step, generator)
-            acceptance.append(accepted.double().mean())
+            acceptance.append(in_float64(accepted).mean())
         return log_w, torch.stack(acceptance)
 
     def reverse(self, z: Tensor, steps: list[Tensor], generator: torch.Generator) -> Tensor:
@@ -181,10 +182,10 @@ class Path:
         """
         u = (z - self.start.loc) / self.start.scale
         point = self.begin(u.expand(self.config.n_chains, *u.shape))
-        log_w = torch.zeros_like(point.ratio, dtype=torch.float64)
+        log_w = torch.zeros_like(in_float64(point.ratio))
         for t in reversed(range(len(steps))):
             point, _ = self.move(point, self.betas[t + 1], steps[t], generator)
-            log_w -= (self.betas[t + 1] - self.betas[t]) * point.ratio.double()
+            log_w -= (self.betas[t + 1] - self.betas[t]) * in_float64(point.ratio)
         return log_w
 
 

@@ -27,6 +27,7 @@ from iwae_core.bounds.surrogates import ESTIMATORS
 from iwae_core.counts import check_count
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.names import check_known
+from iwae_core.precision import in_float64
 from iwae_core.sampling.draws import Draws
 
 Groups = Mapping[str, Sequence[nn.Parameter]]  # name of a group -> its parameters
@@ -241,7 +242,7 @@ def _gradients(
         torch.zeros_like(p).flatten() if g is None else g.flatten()
         for p, g in zip(flat, found, strict=True)
     )
-    vectors = [torch.cat([next(rows) for _ in group]).double() for group in groups.values()]
+    vectors = [in_float64(torch.cat([next(rows) for _ in group])) for group in groups.values()]
     if not all(bool(torch.isfinite(vector).all()) for vector in vectors):
         raise ValueError(
             f"the {estimator} gradient is not finite at K = {n_samples}: the parameters have "

@@ -26,6 +26,7 @@ from iwae_core.evaluation.ais import Joint
 from iwae_core.evaluation.grid import Grid, GridDensity, kl_on_grid, tabulate
 from iwae_core.evaluation.inputs import check_data
 from iwae_core.models.networks import DiagonalNormal
+from iwae_core.precision import in_float64, widest
 from iwae_core.rng import standard_normal
 
 __all__ = [
@@ -160,8 +161,9 @@ def resampled_posterior(
             raise ValueError(
                 "every weight is zero: the proposal never visits the target's support"
             )
-        choice = torch.multinomial(torch.softmax(log_w, dim=1), 1, generator=generator)
-        picked.append(z[torch.arange(n, device=z.device), choice[:, 0]])
+        shares = torch.softmax(log_w, dim=1).to(generator.device, widest(generator.device))
+        choice = torch.multinomial(shares, 1, generator=generator)[:, 0].to(z.device)
+        picked.append(z[torch.arange(n, device=z.device), choice])
     return torch.cat(picked)
 
 
@@ -169,9 +171,9 @@ def resampled_posterior(
 def _on_grid(model: Joint, x: Tensor, grid: Grid) -> Tensor:
     """Log joint at every point, ``(n * n,)``, float64."""
     _check_one(x)
-    points = grid.points().to(x.device)
-    found = [model.log_joint(x, z.to(x.dtype).unsqueeze(1)) for z in points.split(_CHUNK)]
-    log_joint = torch.cat(found)[:, 0].double()
+    points = grid.points()
+    found = [model.log_joint(x, z.to(x).unsqueeze(1)) for z in points.split(_CHUNK)]
+    log_joint = in_float64(torch.cat(found))[:, 0]
     if torch.isnan(log_joint).any() or torch.isposinf(log_joint).any():
         raise ValueError("the log joint is NaN or +inf on the grid: the model has diverged")
     if torch.isneginf(log_joint).all():
@@ -187,8 +189,8 @@ def _draw(
     _check_one(x)
     q = _double(q)
     z = q.from_noise(standard_normal((n, *q.loc.shape), generator, dtype=torch.float64))
-    log_joint = torch.cat([model.log_joint(x, rows.to(x.dtype)) for rows in z.split(_CHUNK)])
-    log_w = log_joint[:, 0].double() - q.log_prob(z)[:, 0]
+    log_joint = torch.cat([model.log_joint(x, rows.to(x)) for rows in z.split(_CHUNK)])
+    log_w = in_float64(log_joint)[:, 0] - q.log_prob(z)[:, 0]
     if torch.isnan(log_w).any() or torch.isposinf(log_w).any():
         raise ValueError("a log weight is NaN or +inf: the model or q has diverged")
     return z[:, 0], log_w
@@ -220,7 +222,7 @@ def _double(q: DiagonalNormal) -> DiagonalNormal:
         )
     if not (torch.isfinite(q.loc).all() and torch.isfinite(q.log_scale).all()):
         raise ValueError("q's parameters must be finite: the encoder has diverged")
-    return DiagonalNormal(q.loc.detach().double(), q.log_scale.detach().double())
+    return DiagonalNormal(in_float64(q.loc.detach()), in_float64(q.log_scale.detach()))
 
 
 def _check_one(x: Tensor) -> None:

@@ -90,7 +90,7 @@ class LinearGaussian:
         self.check_data(x)
         D = self.weight.shape[0]
         covariance = self.weight @ self.weight.T + self.noise_scale**2 * torch.eye(
-            D, dtype=self.weight.dtype
+            D, dtype=self.weight.dtype, device=self.weight.device
         )
         factor = torch.linalg.cholesky(covariance)
         whitened = torch.linalg.solve_triangular(factor, (x - self.bias).T, upper=False)
@@ -106,7 +106,7 @@ class LinearGaussian:
         self.check_data(x)
         d = self.weight.shape[1]
         precision = (
-            torch.eye(d, dtype=self.weight.dtype)
+            torch.eye(d, dtype=self.weight.dtype, device=self.weight.device)
             + self.weight.T @ self.weight / self.noise_scale**2
         )
         covariance = torch.linalg.inv(precision)

@@ -3,7 +3,7 @@ r"""From draws to numbers: estimates of :math:`E_p[f]` with their standard error
 Each estimator takes ``f`` at the draws and the log weights, both ``(K, *B)``, and returns an
 :class:`Estimate` of tensors ``(*B,)``: two hundred repeats are one call with ``B = (200,)``.
 Sums run in float64 on numbers scaled by the largest term, so weights of ``e**-800`` or ``e**800``
-lose nothing. Results have the common dtype of the inputs and carry no gradient.
+lose nothing. Results have the common dtype and the device of the inputs and carry no gradient.
 
 A standard error describes the spread of the estimate *if the variance is finite*, and it is
 itself estimated from the draws: read it together with ``ess`` and ``k_hat``. It is ``inf`` for a
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from iwae_core.precision import in_float64
 from iwae_core.sampling import psis, weights
 
 
@@ -45,12 +46,12 @@ def monte_carlo(f: Tensor) -> Estimate:
     3.0
     """
     check_f(f)
-    K, f64 = len(f), f.detach().double()
+    K, f64 = len(f), in_float64(f.detach())
     size = _size(f64)
     mean, error = mean_and_error(f64 / size)
     return Estimate(
-        value=(size * mean).to(f.dtype),
-        std_error=(size * error).to(f.dtype),
+        value=(size * mean).to(f),
+        std_error=(size * error).to(f),
         ess=torch.full_like(f[0], K),
         k_hat=torch.full_like(f[0], -math.inf),
     )
@@ -77,10 +78,10 @@ def importance(f: Tensor, log_w: Tensor) -> Estimate:
     2.0
     """
     check_f(f, log_w)
-    dtype = torch.promote_types(f.dtype, log_w.dtype)
     log_scale, products = weighted(f, log_w)
     mean, error = mean_and_error(products)
-    return _estimate(rescale(mean, log_scale, dtype), _times(error, log_scale, dtype), log_w)
+    like = common(f, log_w)
+    return _estimate(rescale(mean, log_scale, like), _times(error, log_scale, like), log_w)
 
 
 def self_normalized(f: Tensor, log_w: Tensor) -> Estimate:
@@ -110,8 +111,8 @@ def self_normalized(f: Tensor, log_w: Tensor) -> Estimate:
     """
     check_f(f, log_w)
     value, error = _self_normalized(f, log_w)
-    dtype = torch.promote_types(f.dtype, log_w.dtype)
-    return _estimate(value.to(dtype), error.to(dtype), log_w)
+    like = common(f, log_w)
+    return _estimate(value.to(like), error.to(like), log_w)
 
 
 def pareto_smoothed(f: Tensor, log_w: Tensor) -> Estimate:
@@ -136,12 +137,12 @@ def pareto_smoothed(f: Tensor, log_w: Tensor) -> Estimate:
     check_f(f, log_w)
     smoothed, k_hat = psis.smooth(log_w)
     value, error = _self_normalized(f, smoothed)
-    dtype = torch.promote_types(f.dtype, log_w.dtype)
+    like = common(f, log_w)
     return Estimate(
-        value=value.to(dtype),
-        std_error=error.to(dtype),
-        ess=weights.ess(smoothed.double()).to(dtype),
-        k_hat=k_hat.to(dtype),
+        value=value.to(like),
+        std_error=error.to(like),
+        ess=weights.ess(in_float64(smoothed)).to(like),
+        k_hat=k_hat.to(like),
     )
 
 
@@ -168,8 +169,7 @@ def control_variate(f: Tensor, log_w: Tensor) -> Estimate:
         Hesterberg (1995), Technometrics 37(2), 185-194.
     """
     check_f(f, log_w)
-    dtype = torch.promote_types(f.dtype, log_w.dtype)
-    K = len(f)
+    K, like = len(f), common(f, log_w)
     log_scale, products = weighted(f, log_w)
     peak, w = weighted(torch.ones_like(f), log_w)
     w_mean, product_mean = w.mean(dim=0), products.mean(dim=0)
@@ -181,11 +181,11 @@ def control_variate(f: Tensor, log_w: Tensor) -> Estimate:
     slope = torch.where(flat, 0.0, (w_apart * product_apart).sum(dim=0) / spread)
     rest = product_mean - slope * w_mean
     # The mean weight 1 is exp(-peak) in the scaled unit; that may overflow, the product may not.
-    value = rescale(rest, log_scale, dtype) + rescale(slope, log_scale - peak, dtype)
+    value = rescale(rest, log_scale, like) + rescale(slope, log_scale - peak, like)
     residual = (product_apart - slope * w_apart).square().sum(dim=0)
     lost = torch.where(flat, 1, 2)
     error = torch.sqrt(residual / (K - lost).clamp(min=1) / K).where(K - lost > 0, math.inf)
-    return _estimate(value, _times(error, log_scale, dtype), log_w)
+    return _estimate(value, _times(error, log_scale, like), log_w)
 
 
 def check_f(f: Tensor, log_w: Tensor | None = None) -> None:
@@ -216,7 +216,7 @@ def weighted(f: Tensor, log_w: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         ``log_scale`` of shape ``(*B,)`` in nats and the terms, shape ``(K, *B)``.
     """
-    f, log_w = f.detach().double(), log_w.detach().double()
+    f, log_w = in_float64(f.detach()), in_float64(log_w.detach())
     log_size = torch.log(f.abs()) + log_w
     log_scale = log_size.amax(dim=0)
     log_scale = torch.where(torch.isneginf(log_scale), 0.0, log_scale)
@@ -232,26 +232,31 @@ def mean_and_error(terms: Tensor) -> tuple[Tensor, Tensor]:
     return mean, terms.std(dim=0) / math.sqrt(K)
 
 
-def rescale(scaled: Tensor, log_scale: Tensor, dtype: torch.dtype) -> Tensor:
-    """Undo the scaling of :func:`weighted`.
+def common(f: Tensor, log_w: Tensor) -> Tensor:
+    """An empty tensor of the dtype and the device that the results for ``f`` have."""
+    return f.new_empty(0, dtype=torch.promote_types(f.dtype, log_w.dtype))
+
+
+def rescale(scaled: Tensor, log_scale: Tensor, like: Tensor) -> Tensor:
+    """Undo the scaling of :func:`weighted`; the result has the dtype and the device of ``like``.
 
     Raises:
-        ValueError: If the result is too large for ``dtype``.
+        ValueError: If the result is too large for the dtype.
     """
-    value = _times(scaled, log_scale, dtype)
+    value = _times(scaled, log_scale, like)
     if not torch.isfinite(value).all():
         raise ValueError(
-            f"the estimate is too large for {dtype}, its logarithm reaches "
+            f"the estimate is too large for {like.dtype}, its logarithm reaches "
             f"{(log_scale + torch.log(scaled.abs())).max().item():.0f} nats: are both densities "
             "normalized? if not, use self_normalized"
         )
     return value
 
 
-def _times(scaled: Tensor, log_scale: Tensor, dtype: torch.dtype) -> Tensor:
+def _times(scaled: Tensor, log_scale: Tensor, like: Tensor) -> Tensor:
     # exp of the sum: exp(log_scale) alone may overflow where the product does not.
     size = torch.exp(log_scale + torch.log(scaled.abs()))
-    return (scaled.sign() * size).to(dtype)
+    return (scaled.sign() * size).to(like)
 
 
 def _size(f: Tensor) -> Tensor:
@@ -262,9 +267,9 @@ def _size(f: Tensor) -> Tensor:
 
 def _self_normalized(f: Tensor, log_w: Tensor) -> tuple[Tensor, Tensor]:
     """Value and standard error of the self-normalized estimate, in float64."""
-    K, f64 = len(f), f.detach().double()
+    K, f64 = len(f), in_float64(f.detach())
     size = _size(f64)
-    w = torch.softmax(log_w.detach().double(), dim=0)
+    w = torch.softmax(in_float64(log_w.detach()), dim=0)
     scaled = f64 / size
     value = (w * scaled).sum(dim=0)
     if K == 1:
@@ -278,6 +283,6 @@ def _estimate(value: Tensor, std_error: Tensor, log_w: Tensor) -> Estimate:
     return Estimate(
         value=value,
         std_error=std_error,
-        ess=weights.ess(log_w.double()).to(value.dtype),
-        k_hat=psis.k_hat(log_w).to(value.dtype),
+        ess=weights.ess(in_float64(log_w)).to(value),
+        k_hat=psis.k_hat(log_w).to(value),
     )

@@ -23,10 +23,18 @@ import torch
 from torch import Tensor
 
 from iwae_core.counts import is_count
+from iwae_core.precision import in_float64
 from iwae_core.sampling import psis, weights
 from iwae_core.sampling.densities import Density
 from iwae_core.sampling.densities.base import Shape
-from iwae_core.sampling.estimators import Estimate, check_f, mean_and_error, rescale, weighted
+from iwae_core.sampling.estimators import (
+    Estimate,
+    check_f,
+    common,
+    mean_and_error,
+    rescale,
+    weighted,
+)
 
 
 def sample_each(
@@ -138,17 +146,17 @@ def multiple_importance(f: Tensor, log_w: Tensor, counts: Sequence[int]) -> Esti
     K = len(f)
     if sum(counts) != K:
         raise ValueError(f"counts must add up to the {K} draws, got {tuple(counts)}")
-    dtype = torch.promote_types(f.dtype, log_w.dtype)
+    like = common(f, log_w)
     log_scale, products = weighted(f, log_w)
     variance = torch.zeros_like(products[0])
     for part, n in zip(products.split(list(counts)), counts, strict=True):
         _, error = mean_and_error(part)
         variance = variance + (n / K * error).square()
     return Estimate(
-        value=rescale(products.mean(dim=0), log_scale, dtype),
-        std_error=torch.exp(log_scale + 0.5 * variance.log()).to(dtype),
-        ess=weights.ess(log_w.detach().double()).to(dtype),
-        k_hat=psis.k_hat(log_w).to(dtype),
+        value=rescale(products.mean(dim=0), log_scale, like),
+        std_error=torch.exp(log_scale + 0.5 * variance.log()).to(like),
+        ess=weights.ess(in_float64(log_w.detach())).to(like),
+        k_hat=psis.k_hat(log_w).to(like),
     )
 
 

@@ -10,10 +10,11 @@ themselves cannot show: above :data:`VARIANCE_LIMIT` the variance is infinite, a
 The fit is Zhang and Stephens' (2009) with the weak prior of Vehtari et al. on k. Results equal
 ``arviz_stats`` wherever the fit exists. Where it does not, this file says:
 
-* ``inf`` if K is below 25, or if a quarter of the tail ties with the threshold: no tail can be
-  fitted, so nothing vouches for the weights. (For such ties ``arviz_stats`` 0.8 divides zero by
-  zero and reports the bare prior, ``5 / (n + 10)``, which looks harmless even where one draw
-  holds all the weight; for fewer than 25 draws it raises.)
+* ``inf`` if K is below 25, or if a quarter of the tail ties with the threshold or is zero beside
+  the largest weight (745 nats below): no tail can be fitted, so nothing vouches for the weights.
+  (``arviz_stats`` 0.8 then divides zero by zero and reports the bare prior, ``5 / (n + 10)``,
+  which looks harmless even where one draw holds all the weight; for fewer than 25 draws it
+  raises.)
 * ``-inf`` if the whole tail is one value up to rounding: the largest weight is shared, so the
   weights are bounded. A proposal equal to the target has this. (``arviz_stats`` raises.)
 
@@ -29,6 +30,7 @@ import torch
 from torch import Tensor
 
 from iwae_core.counts import check_count
+from iwae_core.precision import in_float64
 from iwae_core.sampling.weights import check_log_w
 
 VARIANCE_LIMIT = 0.5
@@ -78,9 +80,9 @@ def k_hat(log_w: Tensor) -> Tensor:
     (True, -inf)
     """
     check_log_w(log_w)
-    columns = log_w.detach().double().reshape(log_w.shape[0], -1)
+    columns = in_float64(log_w.detach()).reshape(log_w.shape[0], -1)
     fit = _fit(columns, torch.finfo(log_w.dtype).eps, ranked=False)
-    return fit.k.reshape(log_w.shape[1:]).to(log_w.dtype)
+    return fit.k.reshape(log_w.shape[1:]).to(log_w)
 
 
 def smooth(log_w: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,19 +103,19 @@ def smooth(log_w: Tensor) -> tuple[Tensor, Tensor]:
         ValueError: See :func:`iwae_core.sampling.weights.check_log_w`.
     """
     check_log_w(log_w)
-    columns = log_w.detach().double().reshape(log_w.shape[0], -1)
+    columns = in_float64(log_w.detach()).reshape(log_w.shape[0], -1)
     fit = _fit(columns, torch.finfo(log_w.dtype).eps, ranked=True)
     n_tail = len(fit.rank)
     peak = columns.amax(dim=0)
     # Quantiles of the fitted law at the middles of n equal steps, largest first as in `rank`.
-    p = (torch.arange(n_tail, 0, -1, device=log_w.device).double() - 0.5) / max(n_tail, 1)
+    p = (torch.arange(n_tail, 0, -1, device=columns.device).double() - 0.5) / max(n_tail, 1)
     spread = torch.expm1(-fit.k * torch.log1p(-p)[:, None]) / fit.k
     spread = torch.where(fit.k == 0, -torch.log1p(-p)[:, None], spread)
     smoothed = peak + torch.log(fit.threshold + fit.sigma * spread).clamp(max=0.0)
     fitted = torch.isfinite(fit.k) & (fit.sigma > 0)
     columns = columns.scatter(0, fit.rank, torch.where(fitted, smoothed, fit.log_tail))
-    k = fit.k.reshape(log_w.shape[1:]).to(log_w.dtype)
-    return columns.reshape(log_w.shape).to(log_w.dtype), k
+    k = fit.k.reshape(log_w.shape[1:]).to(log_w)
+    return columns.reshape(log_w.shape).to(log_w), k
 
 
 def _fit(log_w: Tensor, eps: float, *, ranked: bool) -> _Fit:

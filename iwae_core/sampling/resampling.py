@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 
 from iwae_core.counts import check_count
+from iwae_core.precision import in_float64
+from iwae_core.rng import uniform
 from iwae_core.sampling import weights
 from iwae_core.sampling.estimators import Estimate, check_f, self_normalized
 
@@ -41,7 +43,7 @@ def multinomial(log_w: Tensor, n_draws: int, generator: torch.Generator) -> Tens
         ValueError: If the log weights are impossible or ``n_draws`` is below one.
     """
     check_resampling(log_w, n_draws)
-    return _pick(log_w, _uniform((n_draws, *log_w.shape[1:]), generator))
+    return _pick(log_w, uniform((n_draws, *log_w.shape[1:]), generator))
 
 
 def stratified(log_w: Tensor, n_draws: int, generator: torch.Generator) -> Tensor:
@@ -51,7 +53,7 @@ def stratified(log_w: Tensor, n_draws: int, generator: torch.Generator) -> Tenso
         ValueError: See :func:`multinomial`.
     """
     check_resampling(log_w, n_draws)
-    offsets = _uniform((n_draws, *log_w.shape[1:]), generator)
+    offsets = uniform((n_draws, *log_w.shape[1:]), generator)
     return _pick(log_w, (_slices(log_w, n_draws) + offsets) / n_draws)
 
 
@@ -62,7 +64,7 @@ def systematic(log_w: Tensor, n_draws: int, generator: torch.Generator) -> Tenso
         ValueError: See :func:`multinomial`.
     """
     check_resampling(log_w, n_draws)
-    offset = _uniform((1, *log_w.shape[1:]), generator)
+    offset = uniform((1, *log_w.shape[1:]), generator)
     return _pick(log_w, (_slices(log_w, n_draws) + offset) / n_draws)
 
 
@@ -123,14 +125,14 @@ def resampled(
     """
     check_f(f, log_w)
     before = self_normalized(f, log_w)
-    chosen = resample(f.detach().double(), scheme(log_w.detach(), n_draws, generator))
-    size = f.detach().double().abs().amax(dim=0).clamp(min=1e-300)
-    noise = _choice_variance(f.detach().double() / size, log_w, n_draws, scheme is multinomial)
-    error = torch.hypot(before.std_error.double(), size * noise.sqrt())
-    dtype = before.value.dtype
+    f64, indices = in_float64(f.detach()), scheme(log_w.detach(), n_draws, generator)
+    chosen = resample(f64, indices.to(f64.device))
+    size = f64.abs().amax(dim=0).clamp(min=1e-300)
+    noise = _choice_variance(f64 / size, log_w, n_draws, scheme is multinomial)
+    error = torch.hypot(in_float64(before.std_error), size * noise.sqrt())
     return Estimate(
-        value=(size * (chosen / size).mean(dim=0)).to(dtype),
-        std_error=error.to(dtype),
+        value=(size * (chosen / size).mean(dim=0)).to(before.value),
+        std_error=error.to(before.value),
         ess=before.ess,
         k_hat=before.k_hat,
     )
@@ -142,27 +144,24 @@ def check_resampling(log_w: Tensor, n_draws: int) -> None:
     check_count("n_draws", n_draws)
 
 
-def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
-
-
 def _slices(log_w: Tensor, n_draws: int) -> Tensor:
-    steps = torch.arange(n_draws, device=log_w.device, dtype=torch.float64)
+    """Numbers of the slices, float64, where :func:`in_float64` puts the log weights."""
+    steps = in_float64(torch.arange(n_draws, device=log_w.device))
     return steps.reshape(-1, *[1] * (log_w.ndim - 1))
 
 
 def _pick(log_w: Tensor, u: Tensor) -> Tensor:
     """Draw at which the cumulated weight passes ``u``; never one of weight zero."""
-    cumulated = torch.softmax(log_w.detach().double(), dim=0).cumsum(dim=0)
+    cumulated = torch.softmax(in_float64(log_w.detach()), dim=0).cumsum(dim=0)
     cumulated = (cumulated / cumulated[-1]).movedim(0, -1).contiguous()
     # u may round up to one, which lies behind the last draw of positive weight.
     u = u.clamp(max=1 - 2**-53).movedim(0, -1).contiguous()
-    return torch.searchsorted(cumulated, u, right=True).movedim(-1, 0)
+    return torch.searchsorted(cumulated, u, right=True).movedim(-1, 0).to(log_w.device)
 
 
 def _choice_variance(f: Tensor, log_w: Tensor, n_draws: int, independent: bool) -> Tensor:
     """Variance of the mean of n choices, given the draws; independent or one per slice."""
-    w = torch.softmax(log_w.detach().double(), dim=0)
+    w = torch.softmax(in_float64(log_w.detach()), dim=0)
     f = f - (w * f).sum(dim=0)
     if independent:
         return (w * f.square()).sum(dim=0) / n_draws

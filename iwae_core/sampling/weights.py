@@ -98,8 +98,8 @@ def ess(log_w: Tensor) -> Tensor:
     >>> ess(torch.zeros(4)).item()
     4.0
     """
-    check_log_w(log_w)
-    return torch.exp(2 * torch.logsumexp(log_w, dim=0) - torch.logsumexp(2 * log_w, dim=0))
+    # From normalized weights: a difference of log sums of size 1e4 would round away percents.
+    return 1 / normalize(log_w).square().sum(dim=0)
 
 
 def perplexity(log_w: Tensor) -> Tensor:
@@ -133,5 +133,4 @@ def max_weight(log_w: Tensor) -> Tensor:
     Raises:
         ValueError: See :func:`check_log_w`.
     """
-    check_log_w(log_w)
-    return torch.exp(log_w.amax(dim=0) - torch.logsumexp(log_w, dim=0))
+    return normalize(log_w).amax(dim=0)

@@ -15,6 +15,7 @@ from torch import Tensor
 from iwae_core import datasets
 from iwae_core.bounds.objectives import iwae
 from iwae_core.models.model import LatentModel
+from iwae_core.precision import in_float64
 from iwae_core.rng import stream
 from iwae_core.training.config import TrainConfig
 
@@ -41,7 +42,7 @@ def held_out_bound(model: LatentModel, config: TrainConfig) -> float:
     x = _held_out(config.dataset, config.data_folder, config.seed).to(device)
     noise = stream(config.seed, "held-out noise", device=device)
     bounds = [iwae(model.log_weights(rows, N_SAMPLES, noise)) for rows in x.split(_ROWS_AT_ONCE)]
-    bound = torch.cat(bounds).double().mean().item()
+    bound = in_float64(torch.cat(bounds)).mean().item()
     return -math.inf if math.isnan(bound) else bound
 
 

@@ -16,6 +16,7 @@ from iwae_core.bounds.objectives import elbo, iwae
 from iwae_core.denormals import flushed
 from iwae_core.evaluation.collapse import ACTIVE_VARIANCE
 from iwae_core.models.model import LatentModel
+from iwae_core.precision import in_float64
 from iwae_core.rng import stream
 from iwae_core.training.glance import Probe, probe
 from iwae_core.training.state import RunState, model_of
@@ -75,7 +76,7 @@ def look(state: RunState) -> TwinLook:
     model, device = model_of(state), state.config.resolved_device()
     x = torch.from_numpy(data_of(state).x).to(device)
     noise = stream(_SEED, "noise", device=device)
-    log_w = model.log_weights(x[:N_HELD_OUT], N_SAMPLES, noise).double()
+    log_w = in_float64(model.log_weights(x[:N_HELD_OUT], N_SAMPLES, noise))
     q = model.posterior(x)
     carried = q.kl_to_standard().mean(dim=0)
     first, second = _two_largest(carried)

@@ -54,6 +54,15 @@ def test_a_constant_factor_moves_the_mean_and_nothing_else(log_w, shift):
     )
 
 
+@pytest.mark.parametrize("measure", [weights.ess, weights.perplexity, weights.max_weight])
+@pytest.mark.parametrize("shift", [-8192.0, 8192.0])
+def test_log_densities_of_large_images_cost_float32_no_digit(measure, shift):
+    # Multiples of 1/256 keep all their bits beside 8192 in float32, so the weights are the same.
+    log_w = torch.tensor([0.0, 1.25, -0.5, 2.75, 2.5, -3.0, 0.125] * 7)
+    exact = measure(log_w.double())
+    torch.testing.assert_close(measure(log_w + shift).double(), exact, rtol=2e-6, atol=0)
+
+
 def test_zero_weights_count_as_samples():
     log_w = torch.tensor([0.0, -math.inf, -math.inf, -math.inf])
     assert weights.log_mean_exp(log_w).item() == pytest.approx(-math.log(4))

@@ -18,6 +18,7 @@ from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from iwae_core.precision import placed
 from iwae_core.rng import standard_normal
 
 LARGEST = 1e100  # squares of parameters must stay finite
@@ -156,7 +157,8 @@ class Univariate:
             ValueError: If ``shape`` holds a negative length or ``dtype`` is not floating point.
         """
         check_request(shape, dtype)
-        return self.from_noise(standard_normal(shape, generator, torch.float64)).to(dtype)
+        z = self.from_noise(standard_normal(shape, generator, torch.float64))
+        return placed(z, generator.device, dtype)
 
     def _log_prob(self, z: Tensor) -> Tensor:
         raise NotImplementedError

@@ -7,6 +7,7 @@ from typing import overload
 import torch
 from torch import Tensor
 
+from iwae_core.precision import placed
 from iwae_core.rng import standard_normal
 from iwae_core.sampling.densities.base import Shape, Tail, Univariate, check_request
 from iwae_core.sampling.densities.mixing import check_mixture, choose, mixture_log_prob
@@ -86,7 +87,7 @@ class Mixture(Univariate):
         z = torch.zeros_like(eps)
         for i, component in enumerate(self.components):
             z = torch.where(chosen == i, component.from_noise(eps), z)
-        return z.to(dtype)
+        return placed(z, generator.device, dtype)
 
     def _log_prob(self, z: Tensor) -> Tensor:
         return mixture_log_prob(self.weights, [c._log_prob(z) for c in self.components])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from iwae_core.rng import uniform
 from iwae_core.sampling.densities.base import Density, Shape
 
 
@@ -32,6 +33,6 @@ def mixture_log_prob(weights: Sequence[float], log_probs: Sequence[Tensor]) -> T
 
 def choose(weights: Sequence[float], shape: Shape, generator: torch.Generator) -> Tensor:
     """Component numbers drawn by weight, int64 of shape ``shape``."""
-    u = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
-    edges = torch.tensor(weights, dtype=torch.float64, device=generator.device).cumsum(dim=0)
+    u = uniform(shape, generator)
+    edges = torch.tensor(weights, dtype=torch.float64, device=u.device).cumsum(dim=0)
     return torch.searchsorted(edges, u, right=True).clamp(max=len(weights) - 1)

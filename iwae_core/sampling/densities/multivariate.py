@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from iwae_core.precision import placed
 from iwae_core.rng import standard_normal
 from iwae_core.sampling.densities.base import (
     Shape,
@@ -89,7 +90,7 @@ class Multivariate:
         """
         check_request(shape, dtype)
         eps = standard_normal((*shape, self.dim), generator, torch.float64)
-        return self._from_noise(eps).to(dtype)
+        return placed(self._from_noise(eps), generator.device, dtype)
 
     def _log_prob(self, z: Tensor) -> Tensor:
         raise NotImplementedError
@@ -260,6 +261,7 @@ class MultivariateMixture(Multivariate):
         check_request(shape, dtype)
         chosen = choose(self.weights, shape, generator).unsqueeze(-1)
         z = self.components[0].sample(shape, generator, dtype)
+        chosen = chosen.to(z.device)
         for i, component in enumerate(self.components[1:], start=1):
             z = torch.where(chosen == i, component.sample(shape, generator, dtype), z)
         return z

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from iwae_core.precision import in_float64
 from iwae_core.sampling.densities.base import Univariate, check_location
 
 
@@ -79,34 +80,37 @@ class Tabulated(Univariate):
         )
 
     def _log_prob(self, z: Tensor) -> Tensor:
-        table, x = _table(self.grid, self.heights).on(z.device), z.double()
+        x = in_float64(z)
+        table = _table(self.grid, self.heights).on(x.device)
         i = torch.searchsorted(table.grid[1:-1].contiguous(), x)
         share = ((x - table.grid[i]) / (table.grid[i + 1] - table.grid[i])).clamp(0, 1)
         height = torch.lerp(table.height[i], table.height[i + 1], share)
         inside = (z >= self.grid[0]) & (z <= self.grid[-1])  # in z's dtype, as draws are rounded
         # A line that ends in zero may round to just below it.
-        return torch.log(torch.where(inside, height.clamp(min=0.0), 0.0)).to(z.dtype)
+        height = torch.where(inside.to(x.device), height.clamp(min=0.0), 0.0)
+        return torch.log(height).to(z)
 
     def _cdf(self, z: Tensor) -> Tensor:
-        table = _table(self.grid, self.heights).on(z.device)
-        x = z.double().clamp(self.grid[0], self.grid[-1])
+        x = in_float64(z).clamp(self.grid[0], self.grid[-1])
+        table = _table(self.grid, self.heights).on(x.device)
         i = torch.searchsorted(table.grid[1:-1].contiguous(), x)
         t = x - table.grid[i]
         area = t * (table.height[i] + 0.5 * t * table.slope[i])
-        return (table.below[i] + area).clamp(0, 1).to(z.dtype)
+        return (table.below[i] + area).clamp(0, 1).to(z)
 
     def _sf(self, z: Tensor) -> Tensor:
         return self._mirrored._cdf(-z)
 
     def _icdf(self, u: Tensor) -> Tensor:
-        table, u64 = _table(self.grid, self.heights).on(u.device), u.double()
+        u64 = in_float64(u)
+        table = _table(self.grid, self.heights).on(u64.device)
         i = torch.searchsorted(table.below[1:-1].contiguous(), u64)
         area, h, slope = u64 - table.below[i], table.height[i], table.slope[i]
         # slope t^2 / 2 + h t = area, solved without cancellation
         root = torch.sqrt((h.square() + 2 * slope * area).clamp(min=0))
         t = torch.where(area > 0, 2 * area / (h + root), 0.0)
         z = torch.minimum(table.grid[i] + t, table.grid[i + 1])
-        return z.to(u.dtype).clamp(self.grid[0], self.grid[-1])
+        return z.to(u).clamp(self.grid[0], self.grid[-1])
 
     def _isf(self, u: Tensor) -> Tensor:
         return -self._mirrored._icdf(u)

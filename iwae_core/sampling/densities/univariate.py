@@ -12,6 +12,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
+from iwae_core.precision import in_float64
 from iwae_core.sampling.densities.base import (
     Tail,
     Univariate,
@@ -278,5 +279,5 @@ class Exponential(Univariate):
 
 def _by_scipy(function: np.ufunc, df: float, x: Tensor) -> Tensor:
     """Evaluate a scipy function of ``(df, x)`` in float64 on the CPU; no gradient."""
-    values = function(df, x.detach().double().cpu().numpy())
+    values = function(df, in_float64(x.detach()).cpu().numpy())
     return torch.as_tensor(np.asarray(values), dtype=x.dtype, device=x.device)
