@@ -1,7 +1,9 @@
 """A piece of pure work on an executor, taken again when its worker was killed."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -48,3 +50,33 @@ def attempt(
             done(result)
 
     future.add_done_callback(finished)
+
+
+def attempt_all(
+    pool: Executor,
+    work: Callable[[Any], T],
+    abouts: Sequence[object],
+    done: Callable[[list[T]], None],
+    failed: Callable[[int, str], None],
+) -> None:
+    """Submit ``work`` for each argument; ``done`` hears when all are back, in their order.
+
+    Args:
+        pool: Where they run.
+        work: As for :func:`attempt`.
+        abouts: The arguments.
+        done: Takes all results.
+        failed: Takes the place of one that came to nothing, and its cause; of each such one.
+    """
+    back: dict[int, T] = {}
+    lock = threading.Lock()
+
+    def returned(place: int, result: T) -> None:
+        with lock:
+            back[place] = result
+            is_last = len(back) == len(abouts)
+        if is_last:
+            done([back[i] for i in range(len(abouts))])
+
+    for i, about in enumerate(abouts):
+        attempt(pool, work, about, partial(returned, i), partial(failed, i))

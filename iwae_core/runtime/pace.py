@@ -1,8 +1,12 @@
-"""How fast a run may go, for people who want to watch each step."""
+"""How fast a run may go, for people who want to watch each step, and how long its slices are."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+# Bytes that travel to a worker and back at little cost. Larger states get slices that are longer
+# by as much, so that their way stays a small share of the time.
+_LIGHT_STATE = 1.6e6
+_MOST_STEPS = 2000  # of one slice
 _MADE_UP = 1.0  # seconds of lost time that a run may make up for
 
 
@@ -43,3 +47,36 @@ class Pace:
         """Note that steps were taken."""
         if self.limit is not None:
             self._due = max(self._due, now - _MADE_UP) + n_steps / self.limit
+
+
+@dataclass(slots=True)
+class Tempo:
+    """How many steps make a slice of the length wanted, measured by the slice before.
+
+    Attributes:
+        slice_seconds: Length to aim for.
+        pace: The speed limit.
+        seconds_per_step: Of the last slice; 0 before the first.
+    """
+
+    slice_seconds: float
+    pace: Pace = field(default_factory=Pace)
+    seconds_per_step: float = 0.0
+
+    def slice_steps(self, n_bytes: int, *, as_before: bool) -> int:
+        """Steps of the next slice.
+
+        Args:
+            n_bytes: Of the states that travel.
+            as_before: Whether its steps take as long as those of the last one.
+        """
+        if not self.seconds_per_step or not as_before:
+            return 1  # a first step to measure by
+        fast = self.slice_seconds * max(1.0, n_bytes / _LIGHT_STATE) / self.seconds_per_step
+        return max(1, round(min(_MOST_STEPS, fast, self.pace.steps_in(self.slice_seconds))))
+
+    def took(self, n_steps: int, seconds: float, now: float) -> None:
+        """Note what a slice took."""
+        if n_steps:
+            self.seconds_per_step = seconds / n_steps
+        self.pace.took(n_steps, now)

@@ -23,6 +23,8 @@ class Status:
         generation: Counts the resets; curves of an older one are over.
         replaying_to: The step that a replay is on its way to; None when it is there.
         pace: Most steps per second, or None for as many as there can be.
+        opening_to: The step until which it goes on unasked, while it does.
+        is_asked_for: Whether a person has played or stepped it since it began.
     """
 
     mode: Mode
@@ -33,6 +35,8 @@ class Status:
     generation: int
     replaying_to: int | None = None
     pace: float | None = None
+    opening_to: int | None = None
+    is_asked_for: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
