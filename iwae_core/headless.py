@@ -12,12 +12,10 @@ resumed run are those of an undisturbed one to the bit.
 import argparse
 import csv
 import dataclasses
-import importlib.util
 import json
 import math
 import sys
 import time
-import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +27,7 @@ from tqdm import tqdm
 from iwae_core import datasets, training
 from iwae_core.datasets import binarize
 from iwae_core.evaluation import collapse_report, log_likelihood
+from iwae_core.headless_board import Board, NoBoardError
 from iwae_core.rng import stream
 from iwae_core.training import LIVE_FIELDS, RunState, TrainConfig
 from iwae_core.training.frame import observe
@@ -98,12 +97,12 @@ def train(options: argparse.Namespace) -> int:
     batch = changes.get("batch_size", state.config.batch_size)
     goal = options.steps or (options.epochs or 10) * math.ceil(n_train / batch)
     try:
-        with _Board(options.tensorboard, state.step) as board:
+        with Board(options.tensorboard, state.step) as board:
             state = _train_to(goal, state, changes, options, board)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the last save", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except _NoBoardError as fault:
+    except NoBoardError as fault:
         return _refuse(fault)
     frame = observe(state)
     found = {
@@ -141,7 +140,7 @@ def _train_to(
     state: RunState,
     changes: dict[str, Any],
     options: argparse.Namespace,
-    board: "_Board",
+    board: "Board",
 ) -> RunState:
     folder = options.out
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,46 +215,6 @@ def evaluate(options: argparse.Namespace) -> int:
         found["kl"] = float(report.kl_per_dim.sum())
     _say(found, options.json)
     return 0
-
-
-def has_tensorboard() -> bool:
-    """Whether TensorBoard logs can be written here."""
-    return importlib.util.find_spec("tensorboard") is not None
-
-
-class _NoBoardError(ValueError):
-    """TensorBoard logs were asked for and cannot be written."""
-
-
-class _Board:
-    """TensorBoard logs from a step on, or nothing; what an earlier log says beyond it is void."""
-
-    def __init__(self, folder: Path | None, step: int) -> None:
-        self._writer: Any = None
-        if folder is None:
-            return
-        if not has_tensorboard():
-            raise _NoBoardError(
-                "TensorBoard logs need the package tensorboard: pip install tensorboard"
-            )
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), purge_step=step + 1)
-
-    def __enter__(self) -> "_Board":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: object, trace: types.TracebackType | None
-    ) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    def note(self, step: int, values: Mapping[str, float]) -> None:
-        """Write some numbers at a step."""
-        if self._writer is not None:
-            for name, value in values.items():
-                self._writer.add_scalar(name, value, step)
 
 
 def _cut(path: Path, header: Sequence[str], last_step: int) -> None:

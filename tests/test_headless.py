@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from iwae_core import cli, datasets, headless, training
+from iwae_core import cli, datasets, headless, headless_board, training
 from iwae_core.datasets import binarize
 from iwae_core.evaluation import log_likelihood
 from iwae_core.rng import stream
@@ -131,7 +131,7 @@ def test_evaluate_prints_the_bounds_of_the_library(tmp_path, capsys):
 
 
 def test_tensorboard_that_is_not_there_is_said(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(headless, "has_tensorboard", lambda: False)
+    monkeypatch.setattr(headless_board, "has_tensorboard", lambda: False)
     assert train(tmp_path, *SMALL, "--steps", "1", "--tensorboard", str(tmp_path / "log")) == 2
     assert "pip install tensorboard" in capsys.readouterr().err
     assert not (tmp_path / "log").exists()

@@ -123,6 +123,16 @@ class Drive(ABC, Generic[W, D]):
         return self._clock() - self.last_poll <= self._lease_seconds
 
     @property
+    def n_sides(self) -> int:
+        """How many runs go on together."""
+        return len(self._sides)
+
+    @property
+    def settings(self) -> tuple[TrainConfig, ...]:
+        """Those in force, of each side."""
+        return tuple(side.config for side in self._sides)
+
+    @property
     def _has_begun(self) -> bool:
         return all(side.state is not None for side in self._sides)
 

@@ -16,9 +16,14 @@ class Watched(Protocol):
     def last_poll(self) -> float:
         """When somebody asked last, by ``time.monotonic``."""
 
+    def pause(self) -> None:
+        """Let it stand still."""
+
     def close(self) -> None:
         """End it."""
 
+
+LEFT_SECONDS = 10.0  # after the last poll of what its page has left
 
 W = TypeVar("W", bound=Watched)
 
@@ -37,6 +42,7 @@ class Held(Generic[W]):
         self._most = most
         self._keep_seconds = keep_seconds
         self._held: dict[str, W] = {}
+        self._left: set[str] = set()
         self._lock = threading.Lock()
 
     def add(self, one: W) -> W:
@@ -67,15 +73,34 @@ class Held(Generic[W]):
         if one is not None:
             one.close()
 
+    def leave(self, run_id: str) -> None:
+        """Pause what its page turns away from; it ends when nobody polls it any more.
+
+        The page's picture may ask for it once more, and another page may still show it.
+        """
+        one = self.find(run_id)
+        if one is not None:
+            one.pause()
+            with self._lock:
+                self._left.add(run_id)
+        self.sweep()
+
+    def stay(self, run_id: str) -> None:
+        """A page shows it again."""
+        with self._lock:
+            self._left.discard(run_id)
+
     def sweep(self, now: float | None = None) -> None:
-        """Forget those that nobody has polled for ``keep_seconds``."""
+        """Forget those that nobody has polled for ``keep_seconds``, and sooner those left."""
         now = time.monotonic() if now is None else now
         with self._lock:
             idle = [
                 run_id
                 for run_id, one in self._held.items()
-                if now - one.last_poll > self._keep_seconds
+                if now - one.last_poll
+                > (LEFT_SECONDS if run_id in self._left else self._keep_seconds)
             ]
+            self._left.difference_update(idle)
         for run_id in idle:
             self.close(run_id)
 

@@ -18,17 +18,14 @@ from iwae_core.runtime import queue, watched
 from iwae_core.runtime.history import Moment, Seen
 from iwae_core.runtime.kept_bundle import Bundle
 from iwae_core.runtime.kept_limits import Limits
+from iwae_core.runtime.kept_pairs import Pairs, Start
 from iwae_core.runtime.kept_past import nearest, origin_of
 from iwae_core.runtime.kept_writer import Writer, bounds, new_id
-from iwae_core.runtime.lineage import Origin, look_back
+from iwae_core.runtime.lineage import look_back
 from iwae_core.runtime.live import LiveRun
-from iwae_core.runtime.store import (
-    Record,
-    Store,
-    Usage,
-    default_place,
-    lineage_to_json,
-)
+from iwae_core.runtime.store import Store, default_place
+from iwae_core.runtime.store_record import Record, Usage, lineage_to_json
+from iwae_core.runtime.twins import TwinRun
 from iwae_core.training import TrainConfig
 
 _BACK_SECONDS = 5.0  # of training, at most, to look back at a step
@@ -42,6 +39,7 @@ class Keeper:
     Args:
         store: Where to.
         start: Makes a live run of settings or of a past; whose it is comes with it.
+        start_pair: Makes a pair of two such.
         limits: What one browser may have.
         clock: Seconds since 1970; tests pass their own.
     """
@@ -49,8 +47,9 @@ class Keeper:
     def __init__(
         self,
         store: Store,
-        start: "Callable[[TrainConfig | Origin, str], LiveRun]",
+        start: "Callable[[Start, str], LiveRun]",
         *,
+        start_pair: "Callable[[Start, Start, str], TwinRun] | None" = None,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -58,6 +57,7 @@ class Keeper:
         self._start = start
         self._clock = clock
         self._writer = Writer(store, limits or Limits(), clock)
+        self.pairs = Pairs(store, self._writer, start_pair or _start_pair)
         self._viewed: WeakKeyDictionary[LiveRun, str] = WeakKeyDictionary()
 
     @property
@@ -74,7 +74,7 @@ class Keeper:
 
     def open(self, config: TrainConfig, owner: str) -> LiveRun:
         """Begin a run, paused; it comes into the store when it is first played."""
-        return self._writer.attach(self._start(config, owner), owner, None)
+        return self._writer.attach(self._start(config, owner), owner)
 
     def reopen(self, record: Record) -> LiveRun:
         """The live run of a record; replayed from the store where no live one is left.
@@ -87,13 +87,15 @@ class Keeper:
             return live
         origin = origin_of(self.store, record, record.lineage, record.step)
         origin = dataclasses.replace(origin, stop=record.stop)
-        return self._writer.attach(self._start(origin, record.owner), record.owner, record)
+        return self._writer.attach(self._start(origin, record.owner), record.owner, [record])
 
     def view(self, record: Record, owner: str) -> LiveRun:
-        """Somebody else's run to look at: theirs while it is live, else one that is not kept."""
+        """A run to look at, of somebody else or of a pair: it while it is live, else a replay."""
         live = self.live(record.id)
         if live is not None:
             return live
+        self.flush(record.id)
+        record = self.store.get(record.id) or record
         origin = origin_of(self.store, record, record.lineage, record.step)
         run = self._start(dataclasses.replace(origin, stop=record.stop), owner)
         self._viewed[run] = record.id
@@ -138,10 +140,10 @@ class Keeper:
         )
         self.store.put([branch])
         origin = origin_of(self.store, record, lineage, step)
-        return self._writer.attach(self._start(origin, owner), owner, branch)
+        return self._writer.attach(self._start(origin, owner), owner, [branch])
 
     def delete(self, record: Record) -> None:
-        """Forget a run, live or not."""
+        """Forget a run, live or not; of a pair, by its first, both."""
         self._writer.forget(record.id)
 
     def bundle(self, record: Record) -> Bundle:
@@ -195,27 +197,28 @@ class Keeper:
         """
         self.limits.check_room(self.store.usage(owner))
 
-    def check_may_play(self, owner: str) -> None:
-        """Refuse another playing run where the limit is met.
+    def check_may_play(self, owner: str, n_more: int = 1) -> None:
+        """Refuse more playing runs where the limit would be passed.
 
         Raises:
             ValueError: With a sentence for the reader.
         """
-        self.limits.check_may_play(self._writer.n_playing(owner))
+        self.limits.check_may_play(self._writer.n_playing(owner), n_more)
 
     # What a page asks ------------------------------------------------------------------------
 
     def of(self, owner: str) -> list[Record]:
-        """Every run of one browser, the latest first."""
+        """Every single run of one browser, the latest first."""
         return self.store.of(owner)
 
     def live(self, record_id: str) -> LiveRun | None:
         """The live run that is written under that id."""
-        return self._writer.live(record_id)
+        live = self._writer.live(record_id)
+        return live if isinstance(live, LiveRun) else None
 
     def record_of(self, run: LiveRun) -> Record | None:
         """The row of a live run, as last written; None before the run is first played."""
-        return self._writer.record_of(run)
+        return next(iter(self._writer.records_of(run)), None)
 
     def look_back(self, run: LiveRun, step: int) -> Moment | None:
         """What there was to see at a step that a run's film does not reach: replayed, to the bit.
@@ -287,5 +290,9 @@ def stop_shared() -> None:
         _shared = None
 
 
-def _start(start: TrainConfig | Origin, owner: str) -> LiveRun:
+def _start(start: Start, owner: str) -> LiveRun:
     return watched.open_run(start, queue.shared().lane(owner))
+
+
+def _start_pair(first: Start, second: Start, owner: str) -> TwinRun:
+    return watched.open_pair(first, second, queue.shared().lane(owner))

@@ -28,7 +28,8 @@ from iwae_core.datasets import uploads
 from iwae_core.runtime.kept_checks import check_settings, check_size, check_stop, is_step, shown
 from iwae_core.runtime.kept_curves import Rows, read_curves, write_curves
 from iwae_core.runtime.lineage import Lineage
-from iwae_core.runtime.store import MOST_NAME, lineage_from_json, lineage_to_json
+from iwae_core.runtime.store import MOST_NAME
+from iwae_core.runtime.store_record import lineage_from_json, lineage_to_json
 from iwae_core.training import RunState
 
 MOST_BYTES = 50_000_000  # of the file

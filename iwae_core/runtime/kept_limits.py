@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from iwae_core.runtime.store import Usage
+from iwae_core.runtime.store_record import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,7 +10,7 @@ class Limits:
     """What one browser may have; stated on the page before it is reached.
 
     Attributes:
-        n_playing: Runs that play at one time.
+        n_playing: Runs that play at one time; a pair counts as two, here and below.
         n_kept: Runs with a name, and branches.
         n_recent: Other runs; the oldest make room for new ones.
         n_bytes: Of the states of all its runs together.
@@ -35,14 +35,14 @@ class Limits:
                 "delete some first"
             )
 
-    def check_may_play(self, n_playing: int) -> None:
-        """Refuse another playing run where the limit is met.
+    def check_may_play(self, n_playing: int, n_more: int = 1) -> None:
+        """Refuse more playing runs where the limit would be passed.
 
         Raises:
             ValueError: With a sentence for the reader.
         """
-        if n_playing >= self.n_playing:
+        if n_playing + n_more > self.n_playing:
             raise ValueError(
-                f"{self.n_playing} runs of yours are playing, as many as one browser may; "
-                "pause one of them first"
+                f"{n_playing} runs of yours are playing, and one browser may play "
+                f"{self.n_playing} (a pair counts as two); pause one of them first"
             )

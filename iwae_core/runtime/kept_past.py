@@ -3,7 +3,8 @@
 from iwae_core.runtime.history import History
 from iwae_core.runtime.kept_curves import Rows
 from iwae_core.runtime.lineage import Lineage, Origin
-from iwae_core.runtime.store import Record, Store
+from iwae_core.runtime.store import Store
+from iwae_core.runtime.store_record import Record
 from iwae_core.training import RunState
 
 
@@ -29,6 +30,29 @@ def origin_of(store: Store, record: Record, lineage: Lineage, step: int) -> Orig
         state = lineage.from_kept(state)
         history = History.resumed(*_curves(store, record, state.step))
     return Origin(lineage=lineage, step=step, state=state, history=history)
+
+
+def pair_origins(store: Store, records: tuple[Record, Record]) -> tuple[Origin, Origin]:
+    """Where twins start together: the latest step at which the states of both are kept."""
+    first, second = records
+    step = min(first.step, second.step)
+    common = set(store.kept_steps(first.id)) & set(store.kept_steps(second.id))
+    at = 0
+    states: tuple[RunState | None, RunState | None] = (None, None)
+    for kept in sorted(common, reverse=True):
+        found = (store.load(first.id, kept), store.load(second.id, kept))
+        if kept <= step and None not in found:
+            at, states = kept, found
+            break
+    origins = []
+    for record, state in zip(records, states, strict=True):
+        history, lineage = History(), record.lineage
+        if state is not None:
+            history = History.resumed(*store.curves(record.id, at))
+            history.pair.rows = store.pair_curve(record.id, at)
+            state = lineage.from_kept(state)
+        origins.append(Origin(lineage=lineage, step=step, state=state, history=history))
+    return origins[0], origins[1]
 
 
 def _curves(store: Store, record: Record, step: int) -> tuple[Rows, ...]:

@@ -8,11 +8,11 @@ no page waits for a disk.
 import dataclasses
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +20,25 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.lineage import Lineage
-from iwae_core.runtime.live import LiveRun
+from iwae_core.runtime.lock_step import LockStep
 from iwae_core.runtime.status import Snapshot, Status
-from iwae_core.runtime.store import MOST_STATES, Record, Store, lineage_to_json
-from iwae_core.training import RunState
+from iwae_core.runtime.store import MOST_STATES, Store
+from iwae_core.runtime.store_record import Record, lineage_to_json
 
 STATE_SECONDS = 5.0  # between two kept states of a playing run
 _WRITING_SHARE = 0.1  # of the time, at most, goes to writing states
 
+R = TypeVar("R", bound=LockStep[Any, Any])
+
 
 @dataclass(slots=True)
 class _Entry:
-    """A live run that is written down."""
+    """A live run, or pair, that is written down: a record for each side."""
 
-    run: LiveRun
+    run: LockStep[Any, Any]
     owner: str
     generation: int = 1
-    record: Record | None = None  # as last written; None before the run is first played
+    records: tuple[Record, ...] = ()  # as last written; none before it is first played
     saved_step: int = -1  # of the last kept state
     saved_at: float = -1e9
 
@@ -64,9 +66,9 @@ class Writer:
         self._rows = ThreadPoolExecutor(1, thread_name_prefix="kept-rows")
         self._files = ThreadPoolExecutor(1, thread_name_prefix="kept-files")
 
-    def attach(self, run: LiveRun, owner: str, record: Record | None) -> LiveRun:
-        """Write a run down from now on; as a new one where it has no record."""
-        entry = _Entry(run, owner, record=record)
+    def attach(self, run: R, owner: str, records: Sequence[Record] = ()) -> R:
+        """Write a run down from now on; as a new one where it has no records."""
+        entry = _Entry(run, owner, records=tuple(records))
         with self._lock:
             self._entries[run.run_id] = entry
         run.on_news = partial(self._mark, entry)
@@ -81,26 +83,27 @@ class Writer:
         self.wait()  # for what is being written of it now
         self._store.delete(record_id)
 
-    def live(self, record_id: str) -> LiveRun | None:
-        """The live run that is written under that id."""
+    def live(self, record_id: str) -> LockStep[Any, Any] | None:
+        """The live run, or pair, that is written under that id."""
         with self._lock:
             for entry in self._entries.values():
                 if _is(entry, record_id):
                     return entry.run
         return None
 
-    def record_of(self, run: LiveRun) -> Record | None:
-        """The row of a live run, as last written; None before the run is first played."""
+    def records_of(self, run: LockStep[Any, Any]) -> tuple[Record, ...]:
+        """The row of each side, as last written; none before it is first played."""
         status = run.status()
         with self._lock:
             entry = self._entries.get(run.run_id)
-            return None if entry is None else self._bring_up(entry, status).record
+            return () if entry is None else self._bring_up(entry, status).records
 
     def n_playing(self, owner: str) -> int:
-        """How many runs of one browser play."""
+        """How many runs of one browser play; a pair counts as two."""
         with self._lock:
             mine = [entry.run for entry in self._entries.values() if entry.owner == owner]
-        return sum(run.status().mode == "playing" and run.is_watched() for run in mine)
+        playing = [run for run in mine if run.status().mode == "playing" and run.is_watched()]
+        return sum(run.n_sides for run in playing)
 
     def flush(self, record_id: str | None = None) -> None:
         """Write what there is of one run, or of all, and return when it is written."""
@@ -133,7 +136,7 @@ class Writer:
         with self._lock:
             if entry.run.run_id not in self._entries:
                 return
-            if entry.run.is_closed and entry.record is None:  # never played
+            if entry.run.is_closed and not entry.records:  # never played
                 del self._entries[entry.run.run_id]
                 return
             self._marked[entry.run.run_id] = entry
@@ -144,13 +147,21 @@ class Writer:
     def _bring_up(self, entry: _Entry, status: Status) -> _Entry:
         """Give a run its record when it is first played, and another when it started over."""
         if entry.generation != status.generation:
-            entry.generation, entry.record = status.generation, None
+            entry.generation, entry.records = status.generation, ()
             entry.saved_step, entry.saved_at = -1, -1e9
-        if entry.record is None and (status.mode == "playing" or status.step > 0):
+        if not entry.records and status.is_asked_for:
+            ids = [new_id() for _ in range(entry.run.n_sides)]
             now = self._clock()
-            past = lineage_to_json(Lineage(entry.run.config))
-            entry.record = Record(
-                id=new_id(), owner=entry.owner, created=now, updated=now, past=past
+            entry.records = tuple(
+                Record(
+                    id=each,
+                    owner=entry.owner,
+                    created=now,
+                    updated=now,
+                    pair_id=ids[0] if len(ids) > 1 else None,
+                    past=lineage_to_json(Lineage(config)),
+                )
+                for each, config in zip(ids, entry.run.settings, strict=True)
             )
         return entry
 
@@ -172,60 +183,68 @@ class Writer:
                     self._entries.pop(entry.run.run_id, None)
 
     def _write(self, marked: list[_Entry], everything: bool) -> None:
-        taken = [(entry, entry.run.snapshot()) for entry in marked]
-        news: list[tuple[_Entry, Snapshot, Record]] = []
+        taken = [(entry, entry.run.snapshots()) for entry in marked]
+        news: list[tuple[_Entry, tuple[Snapshot, ...]]] = []
         owners = set()  # of runs that are new in the store
         with self._lock:
-            for entry, snapshot in taken:
-                self._bring_up(entry, snapshot.status)
-                state, replaying = snapshot.state, snapshot.status.replaying_to is not None
+            for entry, sides in taken:
+                status = sides[0].status
+                self._bring_up(entry, status)
                 # A run on its way back to where it stood has no news yet.
-                if entry.record is None or state is None or replaying or not state.step:
+                if not entry.records or status.replaying_to is not None or not status.step:
                     continue
-                if not entry.record.step:
+                if not entry.records[0].step:
                     owners.add(entry.owner)
-                entry.record = _updated(entry.record, state, snapshot, self._clock())
-                news.append((entry, snapshot, entry.record))
-        self._store.put([record for _, _, record in news])
-        for entry, snapshot, record in news:
-            if self._is_due(entry, snapshot, everything):
+                entry.records = tuple(
+                    _updated(record, side, self._clock())
+                    for record, side in zip(entry.records, sides, strict=True)
+                )
+                news.append((entry, sides))
+        self._store.put([record for entry, _ in news for record in entry.records])
+        for entry, sides in news:
+            if self._is_due(entry, sides[0].status, everything):
                 self._is_saving = True
-                self._files.submit(self._keep_state, entry, snapshot, record)
+                self._files.submit(self._keep_states, entry, sides, entry.records)
         for owner in owners:
             self._make_room(owner)
 
-    def _is_due(self, entry: _Entry, snapshot: Snapshot, everything: bool) -> bool:
+    def _is_due(self, entry: _Entry, status: Status, everything: bool) -> bool:
         """Whether to keep a state now: of a playing run now and then, else the last one."""
-        state, now = snapshot.state, self._clock()
-        if state is None or state.step <= entry.saved_step:
+        if status.step <= entry.saved_step:
             return False
-        if everything or snapshot.status.mode != "playing":
+        if everything or status.mode != "playing":
             return True
-        return not self._is_saving and now >= max(entry.saved_at + STATE_SECONDS, self._rest_until)
+        rested = max(entry.saved_at + STATE_SECONDS, self._rest_until)
+        return not self._is_saving and self._clock() >= rested
 
-    def _keep_state(self, entry: _Entry, snapshot: Snapshot, record: Record) -> None:
-        state, began = snapshot.state, self._clock()
-        if state is None:
-            return
+    def _keep_states(
+        self, entry: _Entry, sides: Sequence[Snapshot], records: Sequence[Record]
+    ) -> None:
+        began = self._clock()
         try:
             is_full = self._store.usage(entry.owner).n_bytes >= self.limits.n_bytes
-            self._store.keep(record.id, state, snapshot.seen, 2 if is_full else MOST_STATES)
+            for record, side in zip(records, sides, strict=True):
+                if side.state is not None:
+                    most = 2 if is_full else MOST_STATES
+                    self._store.keep(record.id, side.state, side.seen, most)
             self.fault = ""
         except (OSError, SQLAlchemyError) as fault:
             self.fault = f"runs are not being kept: {fault}"
             return
         finally:
             self._is_saving = False
-        if entry.record is not None and entry.record.id == record.id:
-            entry.saved_step, entry.saved_at = state.step, began
+        if entry.records and entry.records[0].id == records[0].id:
+            entry.saved_step, entry.saved_at = sides[0].status.step, began
         self._rest_until = began + (self._clock() - began) / _WRITING_SHARE
 
     def _make_room(self, owner: str) -> None:
         """Forget the oldest runs that nobody asked to keep and nobody has open."""
-        recent = [record for record in self._store.of(owner) if not record.is_kept]
-        for record in recent[self.limits.n_recent :]:
-            if self.live(record.id) is None:
-                self._store.delete(record.id)
+        room = self.limits.n_recent
+        for group in self._store.groups(owner):
+            if not group[0].is_kept:
+                room -= len(group)
+                if room < 0 and self.live(group[0].id) is None:
+                    self._store.delete(group[0].id)
 
 
 def _no_news() -> None:
@@ -233,7 +252,7 @@ def _no_news() -> None:
 
 
 def _is(entry: _Entry, record_id: str) -> bool:
-    return entry.record is not None and entry.record.id == record_id
+    return any(record.id == record_id for record in entry.records)
 
 
 def new_id() -> str:
@@ -241,13 +260,14 @@ def new_id() -> str:
     return secrets.token_urlsafe(16)
 
 
-def _updated(record: Record, state: RunState, snapshot: Snapshot, now: float) -> Record:
+def _updated(record: Record, snapshot: Snapshot, now: float) -> Record:
+    state = snapshot.state
     return dataclasses.replace(
         record,
         updated=now,
         past=lineage_to_json(snapshot.lineage),
-        step=state.step,
-        stop=state.stop,
+        step=snapshot.status.step,
+        stop=None if state is None else state.stop,
         **bounds(snapshot.seen.held_out),
     )
 

@@ -8,13 +8,10 @@ shorten the replay; they are files, written less often.
     <folder>/<run id>/curves.safetensors                               up to the last kept state
 """
 
-import dataclasses
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import platformdirs
@@ -25,99 +22,16 @@ from safetensors import SafetensorError
 
 from iwae_core import training
 from iwae_core.runtime.history import Seen
-from iwae_core.runtime.lineage import Change, Lineage
+from iwae_core.runtime.store_record import Record, Usage, from_row, to_row
 from iwae_core.runtime.store_schema import connect, migrate, runs, states
-from iwae_core.training import RunState, Stop, TrainConfig
+from iwae_core.training import RunState
 
 MOST_STATES = 12  # of one run
 MOST_STATE_BYTES = 48_000_000  # of one run's states together
 MOST_NAME = 80  # characters
 
 _CURVES = "curves.safetensors"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One row: a run as the store knows it.
-
-    Attributes:
-        id: Unguessable; whoever has it may look at the run.
-        owner: Who may change it: a digest of the browser's own secret.
-        name: Given by a person; empty for a run nobody named.
-        parent_id: The run it was forked from, while that is kept.
-        parent_step: Where it was forked.
-        created: Seconds since 1970.
-        updated: Seconds since 1970 of the last news.
-        past: The lineage as JSON; :attr:`lineage` reads it.
-        step: Updates taken.
-        stop: Why it cannot go on as it is, if so.
-        bound_1: Held-out L_1 at the last look, nats.
-        bound_64: Held-out L_64 at the last look, nats.
-    """
-
-    id: str
-    owner: str
-    name: str = ""
-    parent_id: str | None = None
-    parent_step: int | None = None
-    created: float
-    updated: float
-    past: Mapping[str, Any]
-    step: int = 0
-    stop: Stop | None = None
-    bound_1: float | None = None
-    bound_64: float | None = None
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether a person asked for it to stay: it has a name, or is a branch."""
-        return bool(self.name) or self.parent_step is not None
-
-    @property
-    def lineage(self) -> Lineage:
-        """The run's past.
-
-        Raises:
-            ValueError: If this version of the program does not know its settings.
-        """
-        return lineage_from_json(self.past)
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one browser has in the store.
-
-    Attributes:
-        n_kept: Runs that have a name or are branches.
-        n_recent: The other runs.
-        n_bytes: Of the states of all.
-    """
-
-    n_kept: int
-    n_recent: int
-    n_bytes: int
-
-
-def lineage_to_json(lineage: Lineage) -> dict[str, Any]:
-    """Plain values for JSON."""
-    changes = [dataclasses.asdict(change) for change in lineage.changes]
-    return {"config": lineage.config.to_json(), "changes": changes}
-
-
-def lineage_from_json(values: Mapping[str, Any]) -> Lineage:
-    """Read what :func:`lineage_to_json` wrote.
-
-    Raises:
-        ValueError: If a setting is unknown, a value is refused, or steps stand out of order.
-    """
-    try:
-        lineage = Lineage(TrainConfig.from_json(values["config"]))
-        for change in values["changes"]:
-            stop = None if change["stop"] is None else Stop(**change["stop"])
-            lineage = lineage.changed(change["step"], Change(0, change["values"]).values, stop)
-    except (KeyError, TypeError, AttributeError) as fault:
-        raise ValueError(f"this is no run's past: {fault!r}") from fault
-    return lineage
+_COLUMNS = {"steps": 4, "held_out": 4, "deep": 2}
 
 
 class Store:
@@ -152,7 +66,7 @@ class Store:
         """
         with self.engine.begin() as connection:
             for record in records:
-                row = _row(record)
+                row = to_row(record)
                 fixed = ("id", "name", "parent_id", "parent_step", "created")
                 news = {name: value for name, value in row.items() if name not in fixed}
                 update = sa.update(runs).where(runs.c.id == record.id).values(news)
@@ -163,25 +77,46 @@ class Store:
         """The run of that id."""
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).first()
-        return None if row is None else _record(row)
+        return None if row is None else from_row(row)
 
-    def of(self, owner: str) -> list[Record]:
-        """Every run of one browser, the latest first."""
+    def groups(self, owner: str) -> list[tuple[Record, ...]]:
+        """Every run of one browser, alone or with its twin behind it; the latest first."""
         query = sa.select(runs).where(runs.c.owner == owner).order_by(runs.c.created.desc())
         with self.engine.connect() as connection:
-            return [_record(row) for row in connection.execute(query)]
+            found = [from_row(row) for row in connection.execute(query)]
+        by_pair: dict[str, list[Record]] = {}
+        for record in found:
+            by_pair.setdefault(record.pair_id or record.id, []).append(record)
+        return [
+            tuple(sorted(group, key=lambda record: record.id != first))
+            for first, group in by_pair.items()
+        ]
+
+    def of(self, owner: str) -> list[Record]:
+        """Every single run of one browser, the latest first."""
+        return [group[0] for group in self.groups(owner) if group[0].pair_id is None]
+
+    def pair(self, pair_id: str) -> tuple[Record, Record] | None:
+        """The pair of that id, or None where it is not whole."""
+        query = sa.select(runs).where(runs.c.pair_id == pair_id)
+        with self.engine.connect() as connection:
+            found = [from_row(row) for row in connection.execute(query)]
+        found.sort(key=lambda record: record.id != pair_id)
+        return (found[0], found[1]) if [r.id == pair_id for r in found] == [True, False] else None
 
     def rename(self, run_id: str, name: str) -> None:
-        """Name a run, or with an empty name make it one that nobody named."""
+        """Name a run or a pair, or with an empty name make it one that nobody named."""
         name = " ".join(name.split())[:MOST_NAME]
         with self.engine.begin() as connection:
-            connection.execute(sa.update(runs).where(runs.c.id == run_id).values(name=name))
+            connection.execute(sa.update(runs).where(_is(run_id)).values(name=name))
 
     def delete(self, run_id: str) -> None:
-        """Forget a run; its branches stay, as runs of their own."""
+        """Forget a run or a pair; its branches stay, as runs of their own."""
         with self.engine.begin() as connection:
-            connection.execute(sa.delete(runs).where(runs.c.id == run_id))
-        shutil.rmtree(self._place(run_id), ignore_errors=True)
+            found = list(connection.execute(sa.select(runs.c.id).where(_is(run_id))).scalars())
+            connection.execute(sa.delete(runs).where(_is(run_id)))
+        for each in found:
+            shutil.rmtree(self._place(each), ignore_errors=True)
 
     def usage(self, owner: str) -> Usage:
         """How much one browser has here."""
@@ -213,6 +148,7 @@ class Store:
             "steps": np.ascontiguousarray(seen.steps),
             "held_out": np.ascontiguousarray(seen.held_out),
             "deep": np.ascontiguousarray(seen.deep),
+            "pair": np.ascontiguousarray(seen.pair),
         }
         new = place / (_CURVES + ".new")
         new.write_bytes(safetensors.numpy.save(curves))
@@ -244,20 +180,34 @@ class Store:
     def nearest(self, run_id: str, step: int) -> RunState | None:
         """The latest kept state at or before a step that can be read; a broken one is passed."""
         for kept in reversed([at for at in self.kept_steps(run_id) if at <= step]):
-            try:
-                return training.load(self._place(run_id) / _step_name(kept))
-            except ValueError:
-                continue
+            if (state := self.load(run_id, kept)) is not None:
+                return state
         return None
+
+    def load(self, run_id: str, step: int) -> RunState | None:
+        """The state kept at that very step; None where it cannot be read."""
+        try:
+            return training.load(self._place(run_id) / _step_name(step))
+        except ValueError:
+            return None
 
     def curves(self, run_id: str, step: int) -> tuple[NDArray[np.float32], ...]:
         """Steps, held-out and deep bounds until a step, as in :class:`History`, or empty."""
+        kept = self._curves(run_id)
+        empty = {name: np.zeros((0, n), np.float32) for name, n in _COLUMNS.items()}
+        whole = kept if empty.keys() <= kept.keys() else empty
+        return tuple(whole[name][whole[name][:, 0] <= step] for name in _COLUMNS)
+
+    def pair_curve(self, pair_id: str, step: int) -> NDArray[np.float32]:
+        """How twins compared until a step: the columns of ``TwinSeen.held_out``."""
+        rows = self._curves(pair_id).get("pair", np.zeros((0, 9), np.float32))
+        return rows[rows[:, 0] <= step]
+
+    def _curves(self, run_id: str) -> dict[str, NDArray[np.float32]]:
         try:
-            kept = safetensors.numpy.load_file(self._place(run_id) / _CURVES)
-            curves = [kept[name] for name in ("steps", "held_out", "deep")]
-        except (OSError, SafetensorError, KeyError):
-            return tuple(np.zeros((0, n), np.float32) for n in (4, 4, 2))
-        return tuple(rows[rows[:, 0] <= step] for rows in curves)
+            return safetensors.numpy.load_file(self._place(run_id) / _CURVES)
+        except (OSError, SafetensorError):
+            return {}
 
     def sweep(self) -> None:
         """Remove the arrays of runs that have no row: a deletion that was cut off."""
@@ -269,6 +219,11 @@ class Store:
 
     def _place(self, run_id: str) -> Path:
         return self.folder / run_id
+
+
+def _is(run_id: str) -> sa.ColumnElement[bool]:
+    """A run, or both of a pair by the first one's id."""
+    return sa.or_(runs.c.id == run_id, runs.c.pair_id == run_id)
 
 
 def thinned_out(steps: Sequence[int], most: int) -> list[int]:
@@ -300,18 +255,3 @@ def default_place() -> tuple[str, Path]:
 
 def _step_name(step: int) -> str:
     return f"{step:010d}"
-
-
-def _row(record: Record) -> dict[str, Any]:
-    row = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    row["lineage"] = row.pop("past")
-    row["stop"] = None if record.stop is None else dataclasses.asdict(record.stop)
-    return row
-
-
-def _record(row: Any) -> Record:
-    values = dict(row._mapping)
-    stop = values.pop("stop")
-    return Record(
-        past=values.pop("lineage"), stop=None if stop is None else Stop(**stop), **values
-    )

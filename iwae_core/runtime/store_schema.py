@@ -30,6 +30,7 @@ runs = sa.Table(
     sa.Column("stop", sa.JSON(none_as_null=True)),
     sa.Column("bound_1", sa.Float),  # nats, at the last look
     sa.Column("bound_64", sa.Float),
+    sa.Column("pair_id", sa.String(32), index=True),  # of twins: the id of the first
 )
 
 states = sa.Table(

@@ -7,7 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.live import LiveRun
-from iwae_core.runtime.store import MOST_NAME, Record
+from iwae_core.runtime.store import MOST_NAME
+from iwae_core.runtime.store_record import Record
 from iwae_core.training import LIVE_FIELDS
 from iwae_core.ui import browser, kept_list, player, runs
 from iwae_core.ui import kept_said as said

@@ -8,7 +8,7 @@ import streamlit as st
 
 from iwae_core.runtime import kept_bundle
 from iwae_core.runtime.kept import Keeper
-from iwae_core.runtime.store import Record
+from iwae_core.runtime.store_record import Record
 from iwae_core.ui import charts, code
 from iwae_core.ui import kept_said as said
 from iwae_core.ui import kept_session as sessions

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from iwae_core.runtime import kept, watched
 from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.live import LiveRun
-from iwae_core.runtime.store import Record
+from iwae_core.runtime.store_record import Record
 from iwae_core.training import TrainConfig
 from iwae_core.ui import browser, runs
 from iwae_core.ui.url import Link

@@ -7,7 +7,7 @@ from typing import Any
 
 from iwae_core import datasets
 from iwae_core.bounds.objectives import OBJECTIVES
-from iwae_core.runtime.store import Record
+from iwae_core.runtime.store_record import Record
 from iwae_core.ui.fields import readable
 
 # The settings that a change is told by, and how people call them.

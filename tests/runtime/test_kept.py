@@ -1,69 +1,10 @@
-"""Live runs in the store: written while they go on, found again, forked, forgotten."""
+"""Live runs in the store: written while they go on, found again, forgotten."""
 
-import dataclasses
-import gc
-import threading
 import time
 
 import numpy as np
-import psutil
 import pytest
-from by_hand import ByHand
-
-from iwae_core.runtime.kept import Keeper
-from iwae_core.runtime.kept_limits import Limits
-from iwae_core.runtime.lineage import replay
-from iwae_core.runtime.live import LiveRun
-from iwae_core.runtime.store import Store
-from iwae_core.training import TrainConfig
-from iwae_core.training.frame import observe
-
-SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
-LIMITS = Limits(n_playing=2, n_kept=3, n_recent=2, n_bytes=10_000_000)
-
-
-class World:
-    """A keeper, and what a server adds to it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.pool = ByHand()
-        self.now = 1000.0
-        self.start_server()
-
-    def start_server(self):
-        """A server that knows nothing but what the store holds."""
-        self.pool.waiting.clear()
-        store = Store(f"sqlite:///{self.folder}/runs.sqlite", self.folder / "arrays")
-        self.keeper = Keeper(store, self.start, limits=LIMITS, clock=lambda: self.now)
-
-    def start(self, config, owner):
-        return LiveRun(config, self.pool, slice_seconds=0.005)
-
-    def finish(self):
-        while self.pool.waiting:
-            self.pool.finish()
-
-    def play(self, run, n_slices=3):
-        run.play()
-        for _ in range(n_slices):
-            self.pool.finish()
-        run.pause()
-        self.pool.waiting.clear()
-
-    def open(self, n_slices=3, owner="me", **changes):
-        run = self.keeper.open(dataclasses.replace(SMALL, **changes), owner)
-        self.pool.finish()
-        self.play(run, n_slices)
-        self.keeper.flush()
-        return run
-
-
-@pytest.fixture
-def world(tmp_path):
-    made = World(tmp_path)
-    yield made
-    made.keeper.close()
+from keeping import SMALL
 
 
 def parameters(run):
@@ -157,135 +98,6 @@ def test_a_replay_that_is_cut_off_changes_nothing_in_the_store(world):
     assert world.keeper.store.get(record.id).step == record.step
 
 
-def test_starting_over_leaves_the_old_run_and_begins_another(world):
-    run = world.open()
-    old = world.keeper.record_of(run)
-    world.keeper.store.rename(old.id, "good one")
-    run.reset()
-    assert world.keeper.record_of(run) is None
-    world.pool.finish()
-    world.play(run, 2)
-    world.keeper.flush()
-    new = world.keeper.record_of(run)
-    assert new.id != old.id
-    assert world.keeper.store.get(old.id).step == old.step
-    assert world.keeper.store.get(old.id).name == "good one"
-
-
-@pytest.mark.parametrize("values", [{}, {"n_samples": 8}])
-def test_a_fork_is_its_parents_past_and_then_its_own(world, values):
-    run = world.open(n_slices=5)
-    run.change(learning_rate=0.01)
-    world.play(run)
-    parent = world.keeper.record_of(run)
-    step = run.snapshot().lineage.changes[0].step  # where the rate was changed: a fork is before
-    branch = world.keeper.fork(parent, step, values, "you", "branch")
-    world.finish()
-    record = world.keeper.record_of(branch)
-    assert (record.parent_id, record.parent_step, record.owner) == (parent.id, step, "you")
-    assert branch.status().step == step
-    assert branch.config == dataclasses.replace(SMALL, **values)
-    before = run.snapshot().lineage.before(step)
-    assert np.array_equal(parameters(branch), replay(before, step).parameters)
-    world.play(branch)
-    world.keeper.flush()
-    lineage = branch.snapshot().lineage
-    assert np.array_equal(parameters(branch), replay(lineage, branch.status().step).parameters)
-    assert branch.history.seen().steps[:, 0].tolist() == list(range(1, branch.status().step + 1))
-    # The fork of a fork at the same step, with the settings from before its change.
-    again = world.keeper.fork(record, step, {"n_samples": 3}, "you", "back")
-    world.finish()
-    assert again.config == SMALL
-    assert np.array_equal(parameters(again), replay(before, step).parameters)
-
-
-def test_a_moment_before_the_film_of_a_reopened_run_is_replayed_to_the_bit(world):
-    run = world.open(n_slices=5)
-    run.change(n_samples=9)
-    world.play(run, 5)
-    parent = world.keeper.record_of(run)
-    step = run.snapshot().lineage.changes[0].step
-    branch = world.keeper.fork(parent, run.status().step, {"n_samples": 2}, "me")
-    world.finish()
-    record = world.keeper.record_of(branch)
-    world.play(branch)
-    lineage = run.snapshot().lineage
-    for each in (run, branch):
-        each.close()
-    world.keeper.close()
-    world.start_server()
-    world.keeper.store.delete(parent.id)  # a branch has its own past
-    again = world.keeper.reopen(world.keeper.store.get(record.id))
-    world.finish()
-    for at in (1, step, step + 1):
-        answer = []
-        asking = threading.Thread(
-            target=lambda at=at, answer=answer: answer.append(world.keeper.look_back(again, at))
-        )
-        asking.start()
-        while asking.is_alive():
-            world.finish()
-            asking.join(timeout=0.01)
-        (moment,) = answer
-        then = replay(lineage.before(at), at)
-        assert moment.glance.step == moment.pictures_step == at
-        expected = observe(then, again.history.axes)
-        assert np.array_equal(moment.glance.log_w, expected.glance.log_w)
-        assert np.array_equal(moment.pictures.samples, expected.samples)
-    assert world.keeper.look_back(again, again.status().step + 10_000) is None
-
-
-def test_a_fork_beyond_the_run_or_of_what_is_not_live_is_refused(world):
-    record = world.keeper.record_of(world.open())
-    with pytest.raises(ValueError, match=f"has come to step {record.step}, got"):
-        world.keeper.fork(record, record.step + 1, {}, "me", "b")
-    with pytest.raises(ValueError, match="latent_dim"):
-        world.keeper.fork(record, 1, {"latent_dim": 3}, "me", "b")
-    with pytest.raises(ValueError, match="n_samples"):
-        world.keeper.fork(record, 1, {"n_samples": 0}, "me", "b")
-    assert len(world.keeper.store.of("me")) == 1
-
-
-def test_limits_are_refused_with_a_sentence(world):
-    record = world.keeper.record_of(world.open())
-    for number in range(3):
-        world.keeper.fork(record, 1, {}, "me", f"b{number}")
-    with pytest.raises(ValueError, match="3 of 3 runs are kept; delete one first"):
-        world.keeper.fork(record, 1, {}, "me", "b")
-    world.keeper.fork(record, 1, {}, "you", "b")
-    small = Keeper(world.keeper.store, world.start, limits=Limits(n_bytes=1000))
-    with pytest.raises(ValueError, match="of 0 MB; delete some first"):
-        small.check_room("me")
-
-
-def test_only_so_many_runs_of_one_browser_play(world):
-    runs = [world.open(1) for _ in range(2)]
-    for run in runs:
-        world.keeper.check_may_play("me")
-        run.play()
-    with pytest.raises(ValueError, match="2 runs of yours are playing"):
-        world.keeper.check_may_play("me")
-    world.keeper.check_may_play("you")
-    runs[0].pause()
-    world.keeper.check_may_play("me")
-
-
-def test_runs_that_nobody_named_make_room_for_new_ones_but_not_while_open(world):
-    first = world.open(seed=1)
-    named = world.open(seed=2)
-    world.keeper.store.rename(world.keeper.record_of(named).id, "kept")
-    ids = {}
-    for seed in range(3, 7):
-        world.now += 1
-        run = world.open(seed=seed)
-        ids[seed] = world.keeper.record_of(run).id
-        run.close()
-    world.keeper.flush()
-    left = {record.id for record in world.keeper.store.of("me")}
-    held = {world.keeper.record_of(run).id for run in (first, named)}
-    assert left == held | {ids[5], ids[6]}
-
-
 def test_a_deleted_run_stays_deleted_though_its_live_run_goes_on(world):
     run = world.open()
     record = world.keeper.record_of(run)
@@ -294,21 +106,6 @@ def test_a_deleted_run_stays_deleted_though_its_live_run_goes_on(world):
     world.keeper.flush()
     assert world.keeper.store.of("me") == []
     assert world.keeper.record_of(run) is None
-
-
-def test_a_look_at_anothers_run_is_not_written(world):
-    run = world.open(owner="teacher")
-    record = world.keeper.record_of(run)
-    assert world.keeper.view(record, "pupil") is run  # live: the class sees it go on
-    run.close()
-    world.keeper.flush()
-    view = world.keeper.view(record, "pupil")
-    world.finish()
-    assert np.array_equal(parameters(view), parameters(run))
-    world.play(view)
-    world.keeper.flush()
-    assert world.keeper.store.get(record.id).step == record.step
-    assert world.keeper.store.of("pupil") == []
 
 
 def test_a_store_that_cannot_be_written_stops_no_run_and_says_so(world, monkeypatch):
@@ -326,28 +123,6 @@ def test_a_store_that_cannot_be_written_stops_no_run_and_says_so(world, monkeypa
     world.keeper.flush()
     assert world.keeper.fault == ""
     assert world.keeper.store.of("me")[0].step == run.status().step
-
-
-def test_fifty_opened_played_and_closed_runs_leave_rows_and_nothing_else(world):
-    me = psutil.Process()
-    world.open(seed=100).close()
-    world.keeper.flush()
-
-    def traces():
-        gc.collect()
-        world.keeper.store.engine.dispose()  # a few connections wait for their next use
-        return threading.active_count(), me.num_fds()
-
-    before = traces()
-    for seed in range(50):
-        world.now += 1
-        world.open(1, seed=seed).close()
-    world.keeper.flush()
-    assert traces() == before
-    assert not world.keeper._writer._entries
-    assert not world.keeper._writer._marked
-    assert len(world.keeper.store.of("me")) == LIMITS.n_recent
-    assert len(list(world.keeper.store.folder.iterdir())) == LIMITS.n_recent
 
 
 def test_news_cost_a_run_next_to_nothing(world, monkeypatch):

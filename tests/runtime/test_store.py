@@ -16,14 +16,8 @@ from alembic.migration import MigrationContext
 from iwae_core.runtime import store_schema
 from iwae_core.runtime.history import Seen
 from iwae_core.runtime.lineage import Lineage
-from iwae_core.runtime.store import (
-    Record,
-    Store,
-    default_place,
-    lineage_from_json,
-    lineage_to_json,
-    thinned_out,
-)
+from iwae_core.runtime.store import Store, default_place, thinned_out
+from iwae_core.runtime.store_record import Record, lineage_from_json, lineage_to_json
 from iwae_core.training import Stop, TrainConfig, advance, begin
 
 SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, batch_size=50, seed=4)
@@ -262,7 +256,8 @@ import sys, numpy as np
 from pathlib import Path
 from iwae_core.runtime.history import Seen
 from iwae_core.runtime.lineage import Lineage
-from iwae_core.runtime.store import Record, Store, lineage_to_json
+from iwae_core.runtime.store import Store
+from iwae_core.runtime.store_record import Record, lineage_to_json
 from iwae_core.training import TrainConfig, begin, advance
 config = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, batch_size=50)
 store = Store(sys.argv[1], Path(sys.argv[2]))

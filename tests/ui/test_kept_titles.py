@@ -3,7 +3,7 @@
 import pytest
 
 from iwae_core.runtime.lineage import Lineage
-from iwae_core.runtime.store import Record, lineage_to_json
+from iwae_core.runtime.store_record import Record, lineage_to_json
 from iwae_core.training import Stop, TrainConfig
 from iwae_core.ui.kept_list import table
 from iwae_core.ui.kept_titles import Leaf, common_ancestor, title, tree
