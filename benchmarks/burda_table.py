@@ -17,8 +17,9 @@ folder go to `table.md`, `table.json` and the figure `table.html` there, and to 
 as JSON, with images per second and the share of a step's time that its own matrix products take
 when they run alone (what benchmarks/train_step.py calls the floor).
 
-On CUDA each step is replayed from a captured graph (`--no-capture` leaves that off). This path is
-**untested**: no GPU was at hand when it was written; see iwae_core/training/captured.py.
+On CUDA each step is replayed from a captured graph (`--no-capture` leaves that off). No GPU was at
+hand when this was written: the path is tested by an emulation on the CPU alone; see
+iwae_core/training/captured.py.
 """
 
 import argparse

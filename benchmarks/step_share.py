@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from iwae_core import datasets
 from iwae_core.rng import stream
 from iwae_core.training import RunState, model_of
-from iwae_core.training.captured import CapturedStepper
+from iwae_core.training.captured import CapturedStepper, record
 from iwae_core.training.step import Stepper
 
 TIMED_SECONDS = 3.0
@@ -55,7 +55,7 @@ def share_in_products(state: RunState, capture: bool) -> tuple[float, float]:
     products, timed = Products(), stepper(CapturedStepper if capture else Stepper)
     with products:
         stepper(Stepper).step(x, stream(0, "noise", device=device))
-    replay = captured(products.replay) if capture else products.replay
+    replay = record(products.replay) if capture else products.replay
 
     def step() -> None:
         timed.step(x, stream(0, "noise", device=device))
@@ -68,16 +68,6 @@ def share_in_products(state: RunState, capture: bool) -> tuple[float, float]:
             times.append(milliseconds(run, device))
     ratios = np.array(product_times[1:]) / np.array(step_times[1:])  # the first turn warms up
     return float(np.median(step_times[1:])), float(np.median(ratios))
-
-
-def captured(run: Callable[[], None]) -> Callable[[], None]:
-    """The same calls as one CUDA graph."""
-    run()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        run()
-    return graph.replay
 
 
 def milliseconds(run: Callable[[], None], device: torch.device, n: int = 20) -> float:

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import step_share
 import torch
+from emulated_graphs import Emulator
 from safetensors.numpy import load_file
 
 from iwae_core.places import APP
+from iwae_core.training import TrainConfig, begin
 
 SCRIPT = APP / "benchmarks" / "burda_table.py"
 ROW = ["--rows", "1:1:iwae:digits", "--stretch", "0.001", "--images", "50", "--samples", "20"]
@@ -67,6 +69,21 @@ def test_products_are_taken_down_with_their_operands():
     with step_share.Products() as products:
         (a @ b).sum().backward()
     assert [func.overloadpacket for func, _ in products.calls] == [torch.ops.aten.mm] * 2
+
+
+def test_the_share_of_products_is_taken_from_recorded_steps_too(monkeypatch):
+    # By the emulation of CUDA graphs, whose times mean nothing.
+    emulator = Emulator()
+    emulator.install(monkeypatch)
+    monkeypatch.setattr(step_share, "TIMED_SECONDS", 0.0)
+    state = begin(TrainConfig(hidden=(20,), latent_dim=3, n_samples=4, batch_size=20))
+    step_ms, share = step_share.share_in_products(state, capture=True)
+    assert step_ms > 0
+    assert share > 0
+    products, step = emulator.graphs  # recorded in this order
+    kinds = {func.overloadpacket for func, *_ in products.calls}
+    assert kinds <= {torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.bmm}
+    assert 0 < len(products.calls) < len(step.calls)
 
 
 def test_the_published_table_is_consistent():

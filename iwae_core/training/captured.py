@@ -7,9 +7,12 @@ weight. So a change of stage in Burda's schedule records anew, and settings that
 step are refused. The noise is not fixed: the recorded generator takes each step's own seed before
 the replay, so a captured run draws the numbers of one that is not captured.
 
-**Untested where it was written: no GPU was at hand.** Its test (tests/training/test_captured.py,
-marked ``cuda``) runs where there is one; until it has, trust :func:`advance` without it.
+**No GPU was at hand where it was written.** There the tests record and replay on the CPU, by an
+emulation of what a graph keeps and what recording forbids (tests/emulated_graphs.py): the run is
+that of the plain step to the bit. On CUDA itself its test, marked ``cuda``, has yet to run.
 """
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -61,7 +64,7 @@ class CapturedStepper(Stepper):
             self._recorded = wanted
         self._x.copy_(x)
         self._noise.manual_seed(noise.initial_seed())
-        self._graph.replay()
+        self._replay()
         return self._log_w.clone()  # the next replay writes over it
 
     def _record(self, x: Tensor, kl_weight: float, rate_factor: float) -> None:
@@ -69,20 +72,35 @@ class CapturedStepper(Stepper):
         before = [tensor.clone() for tensor in written]
         self._x, self._noise = x.clone(), make_generator(0, x.device)
 
-        def step() -> Tensor:
-            return Stepper.step(
+        def step() -> None:
+            self._log_w = Stepper.step(
                 self, self._x, self._noise, kl_weight=kl_weight, rate_factor=rate_factor
             )
 
-        beside = torch.cuda.Stream()
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
-            for _ in range(_WARM_STEPS):
-                step()
-        torch.cuda.current_stream().wait_stream(beside)
-        self._graph = torch.cuda.CUDAGraph()
-        self._graph.register_generator_state(self._noise)
-        with torch.cuda.graph(self._graph):
-            self._log_w = step()
+        self._replay = record(step, [self._noise])
         for tensor, kept in zip(written, before, strict=True):  # the warm steps were not meant
             tensor.copy_(kept)
+
+
+def record(
+    run: Callable[[], None], generators: Sequence[torch.Generator] = ()
+) -> Callable[[], None]:
+    """Record what ``run`` launches; the result launches it again with one call.
+
+    Args:
+        run: Work on CUDA, all in tensors that stay where they are. It runs a few times first.
+        generators: Those that it draws from.
+    """
+    beside = torch.cuda.Stream()
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(_WARM_STEPS):
+            run()
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    for generator in generators:
+        graph.register_generator_state(generator)
+    with torch.cuda.graph(graph):
+        run()
+    replay: Callable[[], None] = graph.replay
+    return replay

@@ -206,7 +206,7 @@ class _Trainer:
         config = self.config
         kl_weight = self.kl_weight(self.n_taken, config.kl_steps, config.kl_ramp)
         self.n_taken += 1
-        x = self.batches.take(self.n_taken).to(self.device)
+        x = _moved(self.batches.take(self.n_taken), self.device)
         rate_factor = self.rate_factor(self.batches.epoch, config.rate_stretch)
         noise = stream(config.seed, "noise", self.n_taken, device=self.device)
         log_w = self.stepper.step(x, noise, kl_weight=kl_weight, rate_factor=rate_factor)
@@ -245,6 +245,13 @@ class _Trainer:
             best_bound=self.best_bound,
             best_epoch=self.best_epoch,
         )
+
+
+def _moved(x: Tensor, device: torch.device) -> Tensor:
+    """A batch on the device; to a GPU it travels from pinned memory, and nobody waits for it."""
+    if device.type != "cuda":
+        return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)
 
 
 class _Batches:
