@@ -10,12 +10,23 @@ export function surface(parent, height, label) {
   canvas.setAttribute("aria-label", label);
   canvas.style.cssText = `display:block;width:100%;height:${height}px`;
   parent.append(canvas);
+  sizes.set(canvas, null);
+  watcher.observe(canvas);
   return canvas;
 }
 
+// Sizes in CSS px as of the last layout. To ask a canvas for its size, after a text beside it has
+// changed, makes the browser lay out the page there and then, several times a picture.
+const sizes = new WeakMap();
+const watcher = new ResizeObserver((entries) => {
+  for (const { target } of entries) sizes.set(target, [target.clientWidth, target.clientHeight]);
+});
+
+export const sizeOf = (canvas) => sizes.get(canvas) ?? [canvas.clientWidth, canvas.clientHeight];
+
 export function begin(canvas) {
   const ratio = window.devicePixelRatio || 1;
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const [width, height] = sizeOf(canvas);
   const [pixelWidth, pixelHeight] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== pixelWidth || canvas.height !== pixelHeight) {
     canvas.width = pixelWidth;

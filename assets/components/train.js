@@ -4,20 +4,18 @@
 // [number, what, value], of which Python obeys each once (iwae_core/ui/player.py).
 // Streamlit calls `draw` at each change of data; the canvases and the loops stay.
 
-import * as plot from "./plot.js";
 import { element } from "./readouts.js";
 import { dress, tones } from "./tones.js";
-import { paintBounds, paintEss } from "./train_curves.js";
 import { Feed } from "./train_feed.js";
-import { paintKl, paintLatents, paintWeights } from "./train_latents.js";
-import { paintManifold, paintPictures } from "./train_pictures.js";
+import { Panels } from "./train_panels.js";
 import { Transport } from "./train_transport.js";
 import { spoken, statusLine } from "./train_words.js";
 
 const views = new WeakMap(); // parentElement -> View
 const WISH_MS = 4000; // after which the server's word counts again
 const KEPT_COMMANDS = 12;
-const MOVING_MS = 25; // 40 pictures a second: what more would show is taken from training
+const MOVING_MS = 30; // 33 pictures a second: what more would show is taken from training
+const WORDS_EVERY = 4; // pictures in movement: nobody reads faster
 
 export default function draw({ parentElement, data, setStateValue }) {
   const view = views.get(parentElement) ?? new View(parentElement);
@@ -31,17 +29,6 @@ export default function draw({ parentElement, data, setStateValue }) {
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-// Name, title, height in px, painter, and what must be there before it can be painted.
-const PANELS = [
-  ["bounds", "Bounds on log p(x)", 280, paintBounds, "curves"],
-  ["latents", "Latent plane", 330, paintLatents, "glance"],
-  ["manifold", "Generated manifold", 330, paintManifold, "pictures"],
-  ["pictures", "Data and model", 330, paintPictures, "pictures"],
-  ["weights", "Weights of one held-out datapoint", 210, paintWeights, "glance"],
-  ["ess", "Effective samples in training", 210, paintEss, "curves"],
-  ["kl", "What each latent carries", 210, paintKl, "glance"],
-];
-
 class View {
   constructor(parent) {
     this.parent = parent;
@@ -54,13 +41,7 @@ class View {
     this.status = element(this.root, "p", "lab-train-status");
     this.voice = element(this.root, "p", "lab-quiet");
     this.voice.setAttribute("role", "status");
-    const grid = element(this.root, "div", "lab-train-panels");
-    this.panels = PANELS.map(([name, title, height, paint, needs]) => {
-      const figure = element(grid, "figure", name);
-      const heading = element(figure, "figcaption");
-      heading.textContent = title;
-      return { name, figure, heading, canvas: plot.surface(figure, height, title), paint, needs, drawn: "" };
-    });
+    this.panels = new Panels(this.root);
     const hint = element(this.root, "p", "lab-hint");
     hint.textContent = "Space plays and pauses; on the bar, arrow keys look back and Escape returns.";
     this.feed = new Feed({ heard: () => this.heard(), gone: () => this.gone(), jumps: still });
@@ -232,47 +213,34 @@ class View {
     const worn = tones(this.parent);
     dress(this.root, worn.mode);
     const step = this.step();
+    if (!moving || this.frames % WORDS_EVERY === 0) this.putInWords(step);
+    if (feed.meta) {
+      this.panels.paint({
+        feed, step, tones: worn, back: this.back, title: this.data.objective_title, K: feed.meta.n_samples,
+        glance: this.moment?.glance ?? feed.film.glance(),
+        pictures: this.moment?.pictures ?? feed.pictures,
+        turn: moving ? this.frames : null,
+      });
+      this.frames += 1;
+      if (feed.film.playhead !== this.drawn) this.distinct += 1;
+      this.drawn = feed.film.playhead;
+    }
+    this.tell(step);
+  }
+
+  putInWords(step) {
     this.transport.show({
       playing: this.mode() === "playing",
       shown: step,
-      last: Math.max(step, feed.meta?.step ?? 0),
+      last: Math.max(step, this.feed.meta?.step ?? 0),
       lookingBack: this.back !== null,
       stopped: this.stopped(),
       mayDrive: this.data.may_drive,
       mayFork: this.data.may_fork,
     });
     const seen = this.moment?.glance.step ?? step;
-    const line = statusLine(feed, this.back === null ? this.mode() : "back", step, seen);
+    const line = statusLine(this.feed, this.back === null ? this.mode() : "back", step, seen);
     if (this.status.textContent !== line) this.status.textContent = line;
-    if (feed.meta) {
-      this.paintPanels({
-        feed, step, moving, tones: worn, back: this.back, title: this.data.objective_title, K: feed.meta.n_samples,
-        glance: this.moment?.glance ?? feed.film.glance(),
-        pictures: this.moment?.pictures ?? feed.pictures,
-      });
-    }
-    this.tell(step);
-  }
-
-  paintPanels(view) {
-    const ready = { curves: true, glance: view.glance && view.feed.probe, pictures: view.pictures && view.feed.probe };
-    const size = `${this.root.clientWidth} ${window.devicePixelRatio} ${view.tones.mode} ${this.data.run_id}`;
-    const manifold = Boolean(view.pictures?.manifold && view.feed.probe?.shape);
-    this.root.dataset.manifold = manifold; // CSS makes room for it
-    for (const panel of this.panels) {
-      if (!ready[panel.needs] || (panel.name === "manifold" && !manifold)) continue;
-      if (panel.needs === "curves" && view.moving && this.frames % 2) continue;
-      if (panel.needs === "pictures") {
-        const drawn = `${size} ${view.pictures.step} ${view.feed.generation} ${manifold}`;
-        if (panel.drawn === drawn) continue;
-        panel.drawn = drawn;
-      }
-      panel.paint(panel, view);
-    }
-    this.frames += 1;
-    const drawn = this.feed.film.playhead;
-    if (drawn !== this.drawn) this.distinct += 1;
-    this.drawn = drawn;
   }
 
   // What tests and benchmarks read. A pause is told when the picture stands where the run stands.

@@ -1,0 +1,51 @@
+// The panels of the live picture, each a canvas under its heading, and when each is drawn anew.
+
+import * as plot from "./plot.js";
+import { element } from "./readouts.js";
+import { paintBounds, paintEss } from "./train_curves.js";
+import { paintKl, paintLatents, paintWeights } from "./train_latents.js";
+import { paintManifold, paintPictures } from "./train_pictures.js";
+
+// Name, title, height in px, painter, what must be there before it can be painted, and [n, k]: in a
+// movement it is in every nth picture, from the kth. The latent plane is what the eye follows.
+const PANELS = [
+  ["bounds", "Bounds on log p(x)", 280, paintBounds, "curves", [4, 1]],
+  ["latents", "Latent plane", 330, paintLatents, "glance", [1, 0]],
+  ["manifold", "Generated manifold", 330, paintManifold, "pictures", [1, 0]],
+  ["pictures", "Data and model", 330, paintPictures, "pictures", [1, 0]],
+  ["weights", "Weights of one held-out datapoint", 210, paintWeights, "glance", [2, 0]],
+  ["ess", "Effective samples in training", 210, paintEss, "curves", [4, 3]],
+  ["kl", "What each latent carries", 210, paintKl, "glance", [2, 1]],
+];
+
+export class Panels {
+  constructor(root) {
+    this.root = root;
+    const grid = element(root, "div", "lab-train-panels");
+    this.all = PANELS.map(([name, title, height, paint, needs, [every, from]]) => {
+      const figure = element(grid, "figure", name);
+      const heading = element(figure, "figcaption");
+      heading.textContent = title;
+      return { name, heading, canvas: plot.surface(figure, height, title), paint, needs, every, from, drawn: "" };
+    });
+  }
+
+  // `view` is what the painters draw; its `turn` counts the pictures of a movement, null: draw all.
+  paint(view) {
+    const { feed, glance, pictures, turn } = view;
+    const ready = { curves: true, glance: glance && feed.probe, pictures: pictures && feed.probe };
+    const manifold = Boolean(pictures?.manifold && feed.probe?.shape);
+    this.root.dataset.manifold = manifold; // CSS makes room for it
+    for (const panel of this.all) {
+      if (!ready[panel.needs] || (panel.name === "manifold" && !manifold)) continue;
+      if (turn !== null && turn % panel.every !== panel.from) continue;
+      if (panel.needs === "pictures") {
+        const looks = [plot.sizeOf(panel.canvas), window.devicePixelRatio, view.tones.mode];
+        const drawn = [...looks, feed.runId, feed.generation, pictures.step].join(" ");
+        if (panel.drawn === drawn) continue;
+        panel.drawn = drawn;
+      }
+      panel.paint(panel, view);
+    }
+  }
+}
