@@ -11,6 +11,9 @@ import serving
 # Opened at /page, Streamlit's front end asks whether the server lives below /page/; 404 means no.
 STREAMLIT_PROBE = re.compile(r"^http://[^/]+/\w+/_stcore/(health|host-config)$")
 
+# Training has the lowest priority on a machine, and other tests may want all of it.
+PATIENCE_MS = 90_000
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
@@ -55,7 +58,7 @@ class Visitor:
         self.server = server
         self.complaints = []
         self.context = browser.new_context(**context)
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(PATIENCE_MS)
         self.page = self.context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))

@@ -7,10 +7,6 @@ import httpx
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-# Training has the lowest priority on a machine, and other tests may want all of it.
-PATIENCE_MS = 90_000
-
-
 class Lab:
     """What a reader sees of the live picture: the numbers it says it has drawn."""
 
@@ -41,9 +37,7 @@ class Lab:
         # Between two pages there is no picture for a moment, hence the empty stand-in.
         picture = "document.querySelector('.lab-train') ?? {dataset: {}}"
         try:
-            self.page.wait_for_function(
-                f"(({{dataset}}) => {condition})({picture})", timeout=PATIENCE_MS
-            )
+            self.page.wait_for_function(f"(({{dataset}}) => {condition})({picture})")
         except PlaywrightTimeout:
             seen = self.page.evaluate(f"({{...({picture}).dataset}})")
             pytest.fail(f"waited in vain for {condition}; the picture says {seen}")
