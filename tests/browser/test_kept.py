@@ -20,7 +20,7 @@ class Runs:
         self.page = visitor.open("train", query)
         self.wait_for("dataset.held")
 
-    def wait_for(self, condition, seconds=30):
+    def wait_for(self, condition, seconds=90):
         picture = "document.querySelector('.lab-train') ?? {dataset: {}}"
         asked = f"(({{dataset}}) => {condition})({picture})"
         self.page.wait_for_function(asked, timeout=1000 * seconds)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+
 class Lab:
     """What a reader sees of the live picture: the numbers it says it has drawn."""
 
