@@ -9,7 +9,7 @@ from iwae_core.ui import (
     predict,
     scenes,
     twins,
-    twins_live,
+    twins_kept,
     twins_uses,
 )
 from iwae_core.ui.url import Link
@@ -20,7 +20,8 @@ text = lesson.load(twins.PAGE)
 @st.fragment
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
-    link = Link(twins.PAGE, *twins.FIELDS)
+    link = Link(twins.PAGE, *twins.FIELDS, twins_kept.PAIR)
+    twins_kept.arrive(link)
     left, middle, right = st.columns(3)
     with left:
         scenes.choose(link, twins.SETTINGS, twins.SCENES, tells=twins.predicted(link))
@@ -37,10 +38,10 @@ def explore() -> None:
             text.show(f"answer_one_{one}")
             text.show(f"answer_many_{many}")
             text.show("why", **twins_uses.why_numbers())
-    pair = twins_live.watch(*twins.configs(link))
+    pair = twins_kept.watch(link, *twins.configs(link))
     if pair is not None:
-        twins_live.transport(pair)
-        twins_live.picture(pair)
+        twins_kept.picture(pair)
+        twins_kept.panel(link)
     code.show(lambda: twins_uses.pair_script_of(link), twins.PAGE)
     st.subheader("Five uses, measured", anchor="uses")
     text.show("uses")

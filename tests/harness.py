@@ -19,7 +19,12 @@ TIMEOUT = 60
 
 
 def open_page(name: str, **query: object) -> AppTest:
-    """Open one lesson as a link would: through the registry, with a query."""
+    """Open one lesson as a link would: through the registry, with a query.
+
+    A run stands at step 0 unless the query says ``opens="moving"``, as at a page's own opening.
+    """
+    if name in ("train", "twins") and "run" not in query and "pair" not in query:
+        query = {"opens": "still", **query}
     app = AppTest.from_file(str(PAGES / "registry.py"), default_timeout=TIMEOUT)
     if name != "home":
         app.run()  # the navigation must know its pages before one can be switched to

@@ -214,7 +214,9 @@ class View {
     dress(this.root, worn.mode);
     const step = this.step();
     if (!moving || this.frames % WORDS_EVERY === 0) this.putInWords(step);
-    if (feed.meta) {
+    // Who wants no motion sees the first steps when they are taken.
+    const waits = still() && feed.meta?.opening_to != null;
+    if (feed.meta && !waits) {
       this.panels.paint({
         feed, step, tones: worn, back: this.back, title: this.data.objective_title, K: feed.meta.n_samples,
         glance: this.moment?.glance ?? feed.film.glance(),

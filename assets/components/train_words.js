@@ -14,9 +14,8 @@ const WORDS = {
 export function statusLine({ meta, heldOut, deep }, mode, step, seen = step) {
   if (!meta) return "Starting …";
   const { steps_per_second: speed, n_samples: K, cause } = meta;
-  const replaying = mode !== "back" && meta.replaying_to !== null;
   const parts = [
-    replaying ? `Replaying to step ${thousands(meta.replaying_to)}` : WORDS[mode],
+    word(meta, mode, step),
     `step ${thousands(step)}${seen === step ? "" : ` (picture of ${thousands(seen)})`}`,
     `K = ${K}`,
   ];
@@ -26,6 +25,14 @@ export function statusLine({ meta, heldOut, deep }, mode, step, seen = step) {
   if (bounds) parts.push(boundsText(K, bounds, deep[after(deep, step) - 1], step));
   if (cause) parts.push(cause);
   return parts.join(" · ");
+}
+
+function word({ replaying_to: goal, opening_to: opening, asked_for: asked }, mode, step) {
+  if (mode === "back") return WORDS.back;
+  if (goal !== null) return `Replaying to step ${thousands(goal)}`;
+  if (opening !== null && mode === "playing") return `Taking its first ${thousands(opening)} steps`;
+  if (mode === "paused" && step && !asked) return "Paused after its first steps: Play goes on";
+  return WORDS[mode];
 }
 
 function boundsText(K, [, one, ofK, many], deep, step) {

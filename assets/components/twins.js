@@ -21,15 +21,17 @@ const SIDES = [
   { name: "B", tone: "bound", one: B_ONE, many: B_MANY, mark: square },
 ];
 
-export default function draw({ parentElement, data }) {
+export default function draw({ parentElement, data, setStateValue }) {
   const view = views.get(parentElement) ?? new View(parentElement);
   views.set(parentElement, view);
-  view.show(data);
+  view.show(data, setStateValue);
   return () => {
     view.stop();
     views.delete(parentElement);
   };
 }
+
+const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 class View {
   constructor(parent) {
@@ -61,9 +63,9 @@ class View {
     this.meta = null;
   }
 
-  show(data) {
+  show(data, send) {
     const same = this.data?.run_id === data.run_id;
-    this.data = data;
+    Object.assign(this, { data, send, shownAt: performance.now() });
     if (same) {
       this.hurry?.();
     } else {
@@ -83,6 +85,7 @@ class View {
   async loop(ticket) {
     while (this.ticket === ticket) {
       let pause = IDLE_MS;
+      const askedAt = performance.now();
       try {
         const query = `since=${this.since}&generation=${this.generation}`;
         const address = new URL(`twins-live/${this.data.run_id}?${query}`, document.baseURI);
@@ -92,6 +95,7 @@ class View {
         if (answer.ok) {
           this.take(unpack(await answer.arrayBuffer()));
           this.paint();
+          if (askedAt > this.shownAt) this.tellMode();
           if (this.meta.mode === "playing") pause = PLAYING_MS;
         }
       } catch {
@@ -103,6 +107,12 @@ class View {
         setTimeout(resolve, pause);
       });
     }
+  }
+
+  // The buttons are Python's: it draws them anew where the pair stands or plays by itself.
+  tellMode() {
+    const { mode, step, generation } = this.meta;
+    if (mode !== this.data.mode) this.send("moved", `${mode} ${step} ${generation}`);
   }
 
   gone() {
@@ -136,9 +146,12 @@ class View {
     this.tones = tones(this.parent);
     dress(this.root, this.tones.mode);
     this.paintStatus();
-    this.paintBounds();
-    this.paintApart();
-    if (this.looks && this.labels) SIDES.forEach((side, i) => this.paintLatents(side, i));
+    const waits = still() && this.meta?.opening_to != null; // to be shown when it stands
+    if (!waits) {
+      this.paintBounds();
+      this.paintApart();
+    }
+    if (!waits && this.looks && this.labels) SIDES.forEach((side, i) => this.paintLatents(side, i));
     const last = this.rows.at(-1);
     Object.assign(this.root.dataset, { // tests and benchmarks read these
       painted: String(++this.painted), step: String(this.meta?.step ?? -1), mode: this.meta?.mode ?? "starting",
@@ -152,11 +165,19 @@ class View {
       return;
     }
     const { mode, step, steps_per_second: speed, cause, queue } = this.meta;
-    const parts = [{ playing: "Both train", paused: "Paused", stopped: "Stopped" }[mode], `step ${step}`];
+    const parts = [this.word(), `step ${step}`];
     if (speed) parts.push(`${Math.round(speed)} steps/s, by the slower one`);
     for (const more of [cause, queue]) if (more) parts.push(more);
     const text = parts.join(" · ");
     if (this.status.textContent !== text) this.status.textContent = text;
+  }
+
+  word() {
+    const { mode, step, opening_to: opening, replaying_to: goal, asked_for: asked } = this.meta;
+    if (goal !== null) return `Replaying to step ${goal}`;
+    if (opening !== null) return `Both take their first ${opening} steps`;
+    if (mode === "paused" && step && !asked) return "Paused after the first steps: Play goes on";
+    return { playing: "Both train", paused: "Paused", stopped: "Stopped" }[mode];
   }
 
   // The first looks lie far below all others; later they would flatten what is to be seen.

@@ -83,7 +83,7 @@ class Drive(ABC, Generic[W, D]):
         self._cause = ""
         self._steps_left = 0  # of a single-step request
         self._until: int | None = None  # of an opening
-        self._is_asked_for = False
+        self._is_asked_for = any(isinstance(start, Origin) for start in starts)
         self._tempo.seconds_per_step = 0.0
         self._forget()
         self._send(0, rests=True)

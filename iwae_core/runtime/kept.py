@@ -189,13 +189,13 @@ class Keeper:
         self.store.keep(record.id, state, seen)
         return record
 
-    def check_room(self, owner: str) -> None:
-        """Refuse another kept run where a limit is met.
+    def check_room(self, owner: str, n_more: int = 1) -> None:
+        """Refuse more kept runs where a limit would be passed.
 
         Raises:
             ValueError: With a sentence for the reader.
         """
-        self.limits.check_room(self.store.usage(owner))
+        self.limits.check_room(self.store.usage(owner), n_more)
 
     def check_may_play(self, owner: str, n_more: int = 1) -> None:
         """Refuse more playing runs where the limit would be passed.

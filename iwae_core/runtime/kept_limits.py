@@ -21,13 +21,13 @@ class Limits:
     n_recent: int = 10
     n_bytes: int = 500_000_000
 
-    def check_room(self, used: Usage) -> None:
-        """Refuse another kept run where a limit is met.
+    def check_room(self, used: Usage, n_more: int = 1) -> None:
+        """Refuse more kept runs where a limit would be passed.
 
         Raises:
             ValueError: With a sentence for the reader.
         """
-        if used.n_kept >= self.n_kept:
+        if used.n_kept + n_more > self.n_kept:
             raise ValueError(f"{used.n_kept} of {self.n_kept} runs are kept; delete one first")
         if used.n_bytes >= self.n_bytes:
             raise ValueError(

@@ -24,7 +24,8 @@ class Status:
         replaying_to: The step that a replay is on its way to; None when it is there.
         pace: Most steps per second, or None for as many as there can be.
         opening_to: The step until which it goes on unasked, while it does.
-        is_asked_for: Whether a person has played or stepped it since it began.
+        is_asked_for: Whether a person has played or stepped it since it began, now or before it
+            was opened again.
     """
 
     mode: Mode

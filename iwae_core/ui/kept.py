@@ -10,7 +10,7 @@ from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store import MOST_NAME
 from iwae_core.runtime.store_record import Record
 from iwae_core.training import LIVE_FIELDS
-from iwae_core.ui import browser, kept_list, player, runs
+from iwae_core.ui import browser, desk, kept_list, player, runs
 from iwae_core.ui import kept_said as said
 from iwae_core.ui import kept_session as sessions
 from iwae_core.ui.kept_session import RUN, STEP, Adopt, arrive, play, watch
@@ -24,7 +24,7 @@ _NAME = "kept.name"
 
 def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
     """Draw the page's run and let its owner drive it; whoever looks back may fork it there."""
-    keeper, state = sessions.keeper(), sessions.session()
+    keeper, state = desk.keeper(), sessions.session()
 
     def fork(step: int) -> None:
         record = None if keeper is None else keeper.store.get(state.shown)
@@ -36,8 +36,8 @@ def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
 
     if not state.is_mine:
         st.info(
-            "You are looking at somebody else's run, and cannot change it. Fork it, and "
-            "the branch is yours.",
+            "You are looking at a run that is somebody else's or one of a pair, and cannot change "
+            "it. Fork it, and the branch is yours.",
             icon=":material/visibility:",
         )
     elif state.without_controls:
@@ -56,7 +56,7 @@ def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
 
 def panel(link: Link, run: LiveRun, adopt: Adopt) -> None:
     """Place the box of kept runs below the picture of the page's run."""
-    keeper = sessions.keeper()
+    keeper = desk.keeper()
     box = st.expander("Runs", icon=":material/account_tree:", key="kept.box", on_change="rerun")
     if not box.open:
         return
@@ -95,7 +95,8 @@ def _limits(keeper: Keeper, owner: str) -> None:
     st.caption(
         f"{used.n_kept} of {limits.n_kept} kept, {used.n_bytes / 1e6:.0f} of "
         f"{limits.n_bytes / 1e6:.0f} MB. A run is kept when it has a name or is a branch; of the "
-        f"others the last {limits.n_recent} stay. Up to {limits.n_playing} play at a time. "
+        f"others the last {limits.n_recent} stay. Up to {limits.n_playing} play at a time; a pair "
+        "of the page *Twins* counts as two, here and there. "
         "Only this browser lists them; whoever has a run's link may look at it and fork it."
     )
     if keeper.fault:

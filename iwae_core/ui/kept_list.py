@@ -107,9 +107,7 @@ def _open(link: Link, adopt: Adopt, record: Record | None) -> None:
 def _delete(keeper: Keeper, link: Link, chosen: Sequence[Record]) -> None:
     for record in chosen:
         if record.id == sessions.session().shown:
-            sessions.leave()
-            sessions.session().shown = ""
-            sessions.name(link, "")
+            sessions.DESK.clear(link)
         keeper.delete(record)
 
 

@@ -115,6 +115,8 @@ def _standing(status: Status) -> dict[str, Any]:
         "generation": status.generation,
         "pace": status.pace,
         "replaying_to": status.replaying_to,
+        "opening_to": status.opening_to,
+        "asked_for": status.is_asked_for,
     }
 
 

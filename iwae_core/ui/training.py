@@ -8,14 +8,14 @@ import streamlit as st
 
 from iwae_core import datasets
 from iwae_core.training import TrainConfig
-from iwae_core.ui import code, training_config, training_data, training_limits
+from iwae_core.ui import code, first_steps, training_config, training_data, training_limits
 from iwae_core.ui import training_fields as fields
 from iwae_core.ui.fields import ChoiceField
 from iwae_core.ui.url import Link
 
 GUESS = ChoiceField(name="guess", default="none", choices=("none", "one", "many", "both"))
 GUESSES = {"none": "Not yet", "one": "dashed, L₁", "many": "solid, L₆₄", "both": "both alike"}
-FIELDS = (*fields.FIELDS, GUESS)
+FIELDS = (*fields.FIELDS, GUESS, first_steps.OPENS)
 
 # Constants of the script; what else differs from the defaults stands in its MORE.
 _CONSTANTS = {

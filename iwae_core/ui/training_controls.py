@@ -9,7 +9,7 @@ import streamlit as st
 
 from iwae_core.bounds.objectives import OBJECTIVES
 from iwae_core.training.schedule import KL_SCHEDULES, RATE_SCHEDULES
-from iwae_core.ui import controls, training
+from iwae_core.ui import controls, first_steps, training
 from iwae_core.ui import training_fields as fields
 from iwae_core.ui.url import Link
 
@@ -209,6 +209,7 @@ def _learning(link: Link) -> None:
             "for so long.",
         )
     controls.seed(link, fields.SEED)
+    first_steps.control(link)
 
 
 def _model(link: Link, latent_help: str) -> None:

@@ -9,7 +9,7 @@ from iwae_core import datasets
 from iwae_core.evaluation.studies.scene import Scene
 from iwae_core.runtime.twin_trials import TrialsConfig
 from iwae_core.training import TrainConfig
-from iwae_core.ui import code, controls, predict
+from iwae_core.ui import code, controls, first_steps, predict
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField, SeedField, StopField
 from iwae_core.ui.url import Link
 
@@ -46,6 +46,7 @@ ANSWER_MANY = predict.answer_field(*ANSWERS, name="answer_many")
 FIELDS: tuple[Field[Any], ...] = (
     *(DATASET, METHOD_A, N_SAMPLES_A, BETA_A, METHOD_B, N_SAMPLES_B, BETA_B),
     *(LATENT_DIM, LEARNING_RATE, BATCH_SIZE, SEED, N_STEPS, N_SEEDS, ANSWER_ONE, ANSWER_MANY),
+    first_steps.OPENS,
 )
 SETTINGS: dict[str, Field[Any]] = {
     "a": METHOD_A,
@@ -129,6 +130,7 @@ def more_controls(link: Link) -> None:
         link.accept(N_STEPS, value)
         controls.slider(link, N_SEEDS, "Measured at", unit="seeds")
     controls.seed(link, SEED)
+    first_steps.control(link)
 
 
 def dataset_names() -> Mapping[str, str]:
@@ -163,6 +165,34 @@ def config(values: Mapping[str, Any], side: str) -> TrainConfig:
         batch_size=values["batch"],
         seed=values["seed"],
     )
+
+
+def adopt(link: Link, first: TrainConfig, second: TrainConfig) -> None:
+    """Set every control to a pair's settings, from a widget's callback.
+
+    Raises:
+        ValueError: If the page has no controls for some of them; nothing is set then.
+    """
+    by_way = {(objective, estimator): name for name, (objective, estimator, _) in METHODS.items()}
+    values: dict[str, Any] = {
+        DATASET.name: first.dataset,
+        LATENT_DIM.name: first.latent_dim,
+        LEARNING_RATE.name: first.learning_rate,
+        BATCH_SIZE.name: first.batch_size,
+        SEED.name: first.seed,
+    }
+    for side, method, n_samples, beta in (
+        (first, METHOD_A, N_SAMPLES_A, BETA_A),
+        (second, METHOD_B, N_SAMPLES_B, BETA_B),
+    ):
+        values[method.name] = by_way.get((side.objective, side.estimator))
+        values |= {n_samples.name: side.n_samples, beta.name: side.beta}
+    fields = {field.name: field for field in FIELDS}
+    whole = {name: field.default for name, field in fields.items()} | values
+    if None in values.values() or (config(whole, "A"), config(whole, "B")) != (first, second):
+        raise ValueError("this page has no controls for the settings of this pair")
+    for name, value in values.items():
+        link.set(fields[name], value)
 
 
 def trials(link: Link) -> TrialsConfig:

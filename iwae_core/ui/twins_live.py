@@ -1,5 +1,6 @@
 """A pair of runs on its way to the browser: opened, kept in step with the controls, sent."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,19 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from iwae_core.bounds.objectives import OBJECTIVES
-from iwae_core.runtime import queue
-from iwae_core.runtime.held import Held
+from iwae_core.runtime import watched
 from iwae_core.runtime.queue import Lane
 from iwae_core.runtime.twin_slices import shape
 from iwae_core.runtime.twins import TwinRun
-from iwae_core.runtime.watched import KEEP_SECONDS, MOST_RUNS
 from iwae_core.runtime.wire import pack
 from iwae_core.training import TrainConfig
-from iwae_core.ui import browser, static
+from iwae_core.ui import static
+from iwae_core.ui.desk import Desk
 
 NAME = "iwae_lab_twins"
-PAIRS: Held[TwinRun] = Held("pairs of runs", most=MOST_RUNS // 2, keep_seconds=KEEP_SECONDS)
-_HELD = "twins.held"
 
 _LOADER = """
 export default async function (component) {
@@ -32,7 +30,12 @@ export default async function (component) {
 """
 
 
-def watch(first: TrainConfig, second: TrainConfig) -> TwinRun | None:
+def watch(
+    first: TrainConfig,
+    second: TrainConfig,
+    desk: Desk[TwinRun],
+    open_pair: Callable[[TrainConfig, TrainConfig], TwinRun],
+) -> TwinRun | None:
     """The session's pair, brought to these settings.
 
     Live fields change the pair while it goes on; any other field begins another pair.
@@ -40,30 +43,34 @@ def watch(first: TrainConfig, second: TrainConfig) -> TwinRun | None:
     Returns:
         The pair, or None after saying on the page why there can be none.
     """
-    held = st.session_state.get(_HELD)
-    pair = PAIRS.find(held) if held else None
+    pair = desk.live()
     if pair is not None and shape(pair.configs[0]) == shape(first):
         if pair.configs != (first, second):
             pair.change(first, second)
         return pair
-    if held:
-        PAIRS.close(held)
     try:
-        pair = PAIRS.add(TwinRun(first, second, queue.shared().lane(browser.owner())))
+        pair = open_pair(first, second)
     except ValueError as fault:
         st.error(str(fault), icon=":material/block:")
         return None
-    st.session_state[_HELD] = pair.run_id
+    desk.hold(pair)
     return pair
 
 
-def transport(pair: TwinRun) -> None:
-    """Play or pause, step, and reset, of both."""
+def transport(pair: TwinRun, play: Callable[[TwinRun], None]) -> None:
+    """Play or pause, step, and reset, of both.
+
+    Args:
+        pair: What is driven.
+        play: Lets it go on, or says why it may not.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         if pair.status().mode == "playing":
             st.button("Pause", on_click=pair.pause, icon=":material/pause:", type="primary")
         else:
-            st.button("Play", on_click=pair.play, icon=":material/play_arrow:", type="primary")
+            st.button(
+                "Play", on_click=play, args=(pair,), icon=":material/play_arrow:", type="primary"
+            )
         st.button(
             "Step", on_click=pair.step, icon=":material/skip_next:", help="One update of both."
         )
@@ -83,9 +90,16 @@ def _component() -> Any:
 
 
 def picture(pair: TwinRun) -> None:
-    """The live picture; its frames come by the route, not by reruns."""
+    """The live picture; its frames come by the route, not by reruns.
+
+    A pair that plays or stands otherwise than the buttons say asks for a rerun.
+    """
     titles = [title(config) for config in pair.configs]
-    _component()(key="twins.picture", data={"run_id": pair.run_id, "titles": titles})
+    _component()(
+        key="twins.picture",
+        data={"run_id": pair.run_id, "titles": titles, "mode": pair.status().mode},
+        on_moved_change=lambda: None,
+    )
 
 
 def title(config: TrainConfig) -> str:
@@ -103,7 +117,7 @@ def frames(request: Request) -> Response:
 
     A pair's id cannot be guessed and is the only key to it; 404 when the pair is gone.
     """
-    pair = PAIRS.find(request.path_params["run_id"])
+    pair = watched.PAIRS.find(request.path_params["run_id"])
     if pair is None:
         return Response("this pair is gone", status_code=404)
     try:
@@ -130,6 +144,9 @@ def message(pair: TwinRun, since: int, generation: int) -> bytes:
         "n_samples": list(status.n_samples),
         "cause": status.cause,
         "generation": status.generation,
+        "replaying_to": status.replaying_to,
+        "opening_to": status.opening_to,
+        "asked_for": status.is_asked_for,
         "queue": pair.executor.standing().sentence if isinstance(pair.executor, Lane) else "",
     }
     arrays: dict[str, NDArray[Any]] = {

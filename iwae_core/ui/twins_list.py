@@ -1,0 +1,130 @@
+"""The list of kept pairs, and what one may do with one chosen from it."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from html import escape
+
+import streamlit as st
+
+from iwae_core.runtime import kept_bundle
+from iwae_core.runtime.kept import Keeper
+from iwae_core.runtime.kept_pairs import Records
+from iwae_core.runtime.store_record import Record
+from iwae_core.ui import kept_list, kept_titles, twins_live
+from iwae_core.ui import kept_said as said
+from iwae_core.view.numbers import fixed
+
+_CHOSEN = "twins.chosen"
+STRIP = (
+    *("step", "A: held-out L_1 (nats)", "A: held-out L_64 (nats)"),
+    *("B: held-out L_1 (nats)", "B: held-out L_64 (nats)"),
+    *("B less A: L_1 (nats)", "its standard error (nats)"),
+    *("B less A: L_64 (nats)", "its standard error (nats)"),
+)
+
+
+def title(records: Records) -> str:
+    """The pair's name, or what its sides are."""
+    return records[0].name or " | ".join(map(_side, records))
+
+
+def _side(record: Record) -> str:
+    try:
+        return twins_live.title(record.lineage.config_now())
+    except ValueError:  # made by another version of the program
+        return kept_titles.title(record)
+
+
+def table(pairs: Sequence[Records], shown: str, now: float) -> str:
+    """The pairs as a table; each is a link, and so is each of its runs."""
+    rows = "".join(_row(records, records[0].id == shown, now) for records in pairs)
+    names = ("Pair", "Step", "L₆₄ of A, B", "When")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return (
+        '<div class="lab-runs"><table><caption class="lab-hidden">Kept pairs</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(records: Records, is_shown: bool, now: float) -> str:
+    first = records[0]
+    name = f'<a href="twins?pair={first.id}" target="_self">{escape(title(records))}</a>'
+    here = ' <span class="here">on this page</span>' if is_shown else ""
+    sides = ", ".join(
+        f'<a href="train?run={record.id}" target="_self">{side} alone</a>'
+        for side, record in zip("AB", records, strict=True)
+    )
+    bounds = ", ".join("" if r.bound_64 is None else fixed(r.bound_64) for r in records)
+    current = ' aria-current="true"' if is_shown else ""
+    return (
+        f'<tr{current}><td>{name}{here}<div class="note">{sides}</div></td>'
+        f"<td>{first.step:,}</td><td>{bounds}</td>"
+        f"<td>{kept_titles.when(first.updated, now)}</td></tr>"
+    )
+
+
+def actions(
+    keeper: Keeper,
+    pairs: Sequence[Records],
+    *,
+    open_one: Callable[[str], None],
+    delete: Callable[[str], None],
+) -> None:
+    """Choose a pair, and open, export or delete it."""
+    by_id = {records[0].id: records for records in pairs}
+    if st.session_state.get(_CHOSEN) not in by_id:
+        st.session_state[_CHOSEN] = None
+    chosen = st.selectbox(
+        "Choose a pair",
+        list(by_id),
+        key=_CHOSEN,
+        format_func=lambda i: f"{title(by_id[i])} · step {by_id[i][0].step:,}",
+        placeholder="To open, export or delete",
+    )
+    none = chosen is None
+    row = st.container(horizontal=True)
+    row.button(
+        "Open pair",
+        icon=":material/folder_open:",
+        disabled=none,
+        on_click=said.attempt,
+        args=(partial(open_one, chosen or ""),),
+    )
+    row.download_button(
+        "Export pair",
+        lambda: b"" if chosen is None else export(keeper, by_id[chosen]),
+        file_name="iwae-lab-pair.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        disabled=none,
+        on_click="ignore",
+        help="One .zip: A.zip and B.zip, each a run that the page Train imports, and pair.csv, "
+        "how the two compare.",
+    )
+    with row.popover("Delete pair", icon=":material/delete:", disabled=none):
+        st.markdown("Delete both runs of this pair? This cannot be undone.")
+        st.button(
+            "Delete both",
+            type="primary",
+            on_click=said.attempt,
+            args=(partial(delete, chosen or ""),),
+        )
+
+
+def export(keeper: Keeper, records: Records) -> bytes:
+    """A pair as the content of a .zip file: two runs as they are exported alone, and a table."""
+    keeper.flush(records[0].id)
+    strip = io.StringIO()
+    writer = csv.writer(strip, lineterminator="\n")
+    writer.writerow(STRIP)
+    writer.writerows(keeper.store.pair_curve(records[0].id, records[0].step).tolist())
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for side, record in zip("AB", records, strict=True):
+            bundle = keeper.bundle(record)
+            archive.writestr(f"{side}.zip", kept_bundle.pack(bundle, kept_list.script(bundle)))
+        archive.writestr("pair.csv", strip.getvalue())
+    return out.getvalue()
