@@ -238,7 +238,7 @@ def main() -> None:
             found = watched(
                 browser,
                 server.url,
-                f"?data={options.dataset}",
+                f"?data={options.dataset}&opens=still",
                 n_runs,
                 min(n_runs, options.browsers),
                 options.seconds,

@@ -40,7 +40,7 @@ def explore() -> None:
             text.show("why", **twins_uses.why_numbers())
     pair = twins_kept.watch(link, *twins.configs(link))
     if pair is not None:
-        twins_kept.picture(pair)
+        twins_kept.picture(link, pair)
         twins_kept.panel(link)
     code.show(lambda: twins_uses.pair_script_of(link), twins.PAGE)
     st.subheader("Five uses, measured", anchor="uses")

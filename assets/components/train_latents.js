@@ -10,7 +10,10 @@ const N_ELLIPSES = 60;
 export function paintWeights({ canvas, heading }, { glance, tones }) {
   const shares = normalize(glance.log_w).sort((one, other) => other - one);
   const count = shares.length;
-  heading.textContent = `Weights of one datapoint: ${ess(glance.log_w).toFixed(1)} of ${count} count`;
+  const worth = ess(glance.log_w);
+  heading.textContent = Number.isFinite(worth)
+    ? `Weights of one datapoint: ${worth.toFixed(1)} of ${count} count`
+    : "Weights of one datapoint: no longer numbers";
   const surface = plot.begin(canvas);
   const { pen } = surface;
   const frame = plot.axes(surface, {

@@ -40,6 +40,7 @@ function boundsText(K, [, one, ofK, many], deep, step) {
   // A bound that comes rarely stands beside the others only while it is about the same model.
   if (deep && deep[0] >= 0.95 * step) names.set("L₅₁₂", deep[1]);
   const known = [...names].filter(([, value]) => Number.isFinite(value));
+  if (!known.length) return "held-out bounds are not finite: the run has diverged";
   return `${known.map(([name, value]) => `${name}\u00a0=\u00a0${minus(value.toFixed(2))}`).join(", ")} nats`;
 }
 

@@ -14,6 +14,7 @@ const PLAYING_MS = 150;
 const IDLE_MS = 350;
 const AWAY_MS = 2000;
 const MOST_ROWS = 8000;
+const COVER = "Predict first, above, or press Play.";
 // Columns of held_out, as iwae_core/runtime/twins.py lays them.
 const STEP = 0, A_ONE = 1, A_MANY = 2, B_ONE = 3, B_MANY = 4, APART_ONE = 5, APART_MANY = 7;
 const SIDES = [
@@ -147,7 +148,10 @@ class View {
     dress(this.root, this.tones.mode);
     this.paintStatus();
     const waits = still() && this.meta?.opening_to != null; // to be shown when it stands
-    if (!waits) {
+    if (this.covered()) {
+      this.cover("bounds", "Two rulers, held-out data");
+      this.cover("apart", "B less A");
+    } else if (!waits) {
       this.paintBounds();
       this.paintApart();
     }
@@ -155,8 +159,21 @@ class View {
     const last = this.rows.at(-1);
     Object.assign(this.root.dataset, { // tests and benchmarks read these
       painted: String(++this.painted), step: String(this.meta?.step ?? -1), mode: this.meta?.mode ?? "starting",
-      samples: (this.meta?.n_samples ?? []).join(), row: (last ?? []).join(),
+      covered: this.covered(), samples: (this.meta?.n_samples ?? []).join(), row: (last ?? []).join(),
     });
+  }
+
+  // Nobody has asked for the first steps: they must not give away what is to be predicted.
+  covered() {
+    return this.data.asks && this.meta !== null && !this.meta.asked_for;
+  }
+
+  cover(name, title) {
+    const { heading, canvas } = this.panels[name];
+    heading.textContent = title;
+    const { pen, width, height } = begin(canvas);
+    note(pen, COVER, width / 2, height / 2, { color: this.tones.muted, align: "center" });
+    canvas.setAttribute("aria-label", `${title}. ${COVER}`);
   }
 
   paintStatus() {

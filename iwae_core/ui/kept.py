@@ -20,6 +20,15 @@ from iwae_core.ui.url import Link
 __all__ = ["RUN", "arrive", "panel", "picture", "watch"]
 
 _NAME = "kept.name"
+_EYE = ":material/visibility:"
+_ANOTHERS = (
+    "You are looking at somebody else's run, and cannot change it. Fork it, and the branch is "
+    "yours."
+)
+_A_TWIN = (
+    "You are looking at one of a pair, which goes on beside its twin on the page *Twins*. Fork "
+    "it, and the branch goes its own way."
+)
 
 
 def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
@@ -35,11 +44,8 @@ def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
                 state.messages = [str(fault)]
 
     if not state.is_mine:
-        st.info(
-            "You are looking at a run that is somebody else's or one of a pair, and cannot change "
-            "it. Fork it, and the branch is yours.",
-            icon=":material/visibility:",
-        )
+        shown = None if keeper is None else keeper.store.get(state.shown)
+        st.info(_ANOTHERS if shown is None or shown.pair_id is None else _A_TWIN, icon=_EYE)
     elif state.without_controls:
         st.info(
             f"The controls above do not move this run: {state.without_controls}.",

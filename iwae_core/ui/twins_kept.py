@@ -71,7 +71,7 @@ def watch(link: Link, first: TrainConfig, second: TrainConfig) -> TwinRun | None
     return pair
 
 
-def picture(pair: TwinRun) -> None:
+def picture(link: Link, pair: TwinRun) -> None:
     """Draw the page's pair, and let its owner drive it."""
     state = DESK.session()
     if not state.is_mine:
@@ -87,7 +87,7 @@ def picture(pair: TwinRun) -> None:
                 icon=":material/tune:",
             )
         twins_live.transport(pair, DESK.play)
-    twins_live.picture(pair)
+    twins_live.picture(pair, asks=not twins.predicted(link))
 
 
 def panel(link: Link) -> None:

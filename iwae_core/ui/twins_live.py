@@ -89,15 +89,25 @@ def _component() -> Any:
     )
 
 
-def picture(pair: TwinRun) -> None:
+def picture(pair: TwinRun, *, asks: bool) -> None:
     """The live picture; its frames come by the route, not by reruns.
 
     A pair that plays or stands otherwise than the buttons say asks for a rerun.
+
+    Args:
+        pair: What is shown.
+        asks: Whether a prediction is open; until it is made, or the reader plays or steps the
+            pair, the curves that would give it away are covered.
     """
-    titles = [title(config) for config in pair.configs]
+    data = {
+        "run_id": pair.run_id,
+        "titles": [title(config) for config in pair.configs],
+        "mode": pair.status().mode,
+        "asks": asks,
+    }
     _component()(
         key="twins.picture",
-        data={"run_id": pair.run_id, "titles": titles, "mode": pair.status().mode},
+        data=data,
         on_moved_change=lambda: None,
     )
 

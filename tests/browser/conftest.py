@@ -74,7 +74,12 @@ class Visitor:
             self.complaints.append(f"a request left the machine: {request.url}")
 
     def open(self, name="", query=""):
-        """Go to a lesson, and wait until its script has run to the end."""
+        """Go to a lesson, and wait until its script has run to the end.
+
+        A run stands at step 0 unless the query says ``opens=moving``, as a page does by itself.
+        """
+        if name in ("train", "twins") and not re.search("[?&](run|pair|opens)=", query):
+            query = f"{query}&opens=still" if query else "?opens=still"
         self.page.goto(f"{self.server.url}/{'' if name == 'home' else name}{query}")
         self.wait()
         return self.page

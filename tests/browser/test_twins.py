@@ -65,7 +65,7 @@ def test_both_play_and_pause_at_one_step_and_every_number_is_theirs(visit):
     until(page, "step === '0' && mode === 'paused'")
 
 
-def test_k_changes_the_pair_while_it_plays_and_a_reload_begins_it_anew(visit):
+def test_k_changes_the_pair_while_it_plays_and_a_reload_finds_it_where_it_stood(visit):
     page = visit(viewport=PHONE).open(NAME, QUERY)
     press(page, "Play")
     until(page, "Number(step) > 2")
@@ -75,10 +75,29 @@ def test_k_changes_the_pair_while_it_plays_and_a_reload_begins_it_anew(visit):
     assert found["mode"] == "playing"
     width = page.evaluate("document.querySelector('.lab-pair').scrollWidth")
     assert width <= PHONE["width"]
-    page.wait_for_url(re.compile("K=4"))
+    page.wait_for_url(re.compile("K=4.*pair="))
+    press(page, "Pause")
+    found = until(page, "mode === 'paused' && row.split(',')[0] === step")
     page.reload()
-    found = until(page, "step === '0' && row !== ''")
-    assert found["samples"] == "1,4"
+    again = until(page, f"step === '{found['step']}' && row.split(',')[0] === step")
+    assert again["samples"] == "1,4"
+    assert again["mode"] == "paused"
+    # B was changed on the way, and it is said to the bit how both stand.
+    np.testing.assert_allclose(row_of(again), row_of(found), rtol=1e-6)
+
+
+def test_the_page_opens_with_first_steps_whose_curves_wait_for_the_prediction(visit):
+    page = visit(reduced_motion="reduce").open(NAME, QUERY + "&opens=moving")
+    found = until(page, "step === '300' && mode === 'paused'")
+    assert found["covered"] == "true"
+    assert "pair=" not in page.url
+    heading = page.locator(".lab-pair figcaption").nth(1)
+    assert heading.inner_text() == "B less A"
+    press(page, "Play")  # the button knows that the pair stands, though nobody pressed Pause
+    found = until(page, "Number(step) > 300 && pair.dataset.covered === 'false'")
+    assert "B less A at step" in heading.inner_text()
+    press(page, "Pause")
+    page.wait_for_url(re.compile("pair="))
 
 
 def test_the_likelihood_rows_wait_for_the_predictions(visit):

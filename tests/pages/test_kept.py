@@ -227,7 +227,10 @@ def test_a_run_beyond_the_limit_does_not_play_and_the_page_says_why(page, monkey
     def pressed():
         return AppTest.from_function(press_play, args=(run.run_id,)).run().markdown[0].value
 
-    assert "0 runs of yours are playing, as many as one browser may" in pressed()
+    assert (
+        "0 runs of yours are playing, and one browser may play 0 (a pair counts as two)"
+        in pressed()
+    )
     assert run.status().mode == "paused"
     monkeypatch.undo()
     assert pressed() == "played"

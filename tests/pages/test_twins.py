@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from iwae_core.evaluation.studies import compared, use_cases
 from iwae_core.evaluation.studies.compared import MEASURES
 from iwae_core.places import ASSETS
-from iwae_core.runtime import executor, jobs
+from iwae_core.runtime import executor, jobs, kept, watched
 from iwae_core.runtime.twin_slices import held_out_row
 from iwae_core.training import advance, begin, trials
 from iwae_core.training.trials import Trial
@@ -30,6 +30,7 @@ NAME = "twins"
 @pytest.fixture(scope="module", autouse=True)
 def _workers():
     yield
+    kept.stop_shared()
     executor.stop_shared()
 
 
@@ -71,7 +72,7 @@ def page():
     app = harness.open_page(NAME, data="moons", K=3, latents=2)
     harness.assert_no_error(app)
     yield app
-    twins_live.PAIRS.close(held(app).run_id)
+    watched.PAIRS.close(held(app).run_id)
 
 
 def held(app: AppTest):
@@ -80,7 +81,7 @@ def held(app: AppTest):
         for element in app.get("bidi_component")
         if element.proto.component_name == twins_live.NAME
     ]
-    return twins_live.PAIRS.find(json.loads(element.proto.json)["run_id"])
+    return watched.PAIRS.find(json.loads(element.proto.json)["run_id"])
 
 
 def press(app, label):
@@ -132,7 +133,7 @@ def test_the_link_decides_both_settings():
     for config in (first, second):
         assert (config.dataset, config.latent_dim, config.seed) == ("digits", 3, 9)
         assert (config.learning_rate, config.batch_size) == (0.01, 50)
-    twins_live.PAIRS.close(held(app).run_id)
+    watched.PAIRS.close(held(app).run_id)
 
 
 def test_play_pause_step_and_start_over(page):
@@ -163,7 +164,7 @@ def test_k_changes_the_pair_and_latents_begin_another(page):
     page.select_slider(key="twins.latents").set_value(4).run()
     harness.assert_no_error(page)
     assert held(page) is not pair
-    assert twins_live.PAIRS.find(pair.run_id) is None
+    assert watched.PAIRS.find(pair.run_id) is None
 
 
 @pytest.mark.parametrize("name", twins.SCENES)
@@ -175,7 +176,7 @@ def test_a_scene_sets_both_sides_and_says_why_once_predicted(name):
     assert twins.SCENES[name].why in [caption.value for caption in app.caption]
     expected = twins.scene_trials(name)
     assert held(app).configs == (expected.first, expected.second)
-    twins_live.PAIRS.close(held(app).run_id)
+    watched.PAIRS.close(held(app).run_id)
 
 
 def test_bad_values_fall_back_with_a_message():
@@ -183,7 +184,7 @@ def test_bad_values_fall_back_with_a_message():
     harness.assert_no_error(app)
     assert len(app.warning) == 3
     assert held(app).configs[1].n_samples == 5
-    twins_live.PAIRS.close(held(app).run_id)
+    watched.PAIRS.close(held(app).run_id)
 
 
 def test_the_likelihoods_and_the_reason_wait_for_both_predictions():
@@ -201,7 +202,7 @@ def test_the_likelihoods_and_the_reason_wait_for_both_predictions():
     one, many = (apart[report["names"].index(name)] for name in ("L_1", "L_64"))
     assert f"ends {-one:.2f} nats *below*" in shown
     assert f"by L₁ and {many:.2f} *above*" in shown
-    twins_live.PAIRS.close(held(app).run_id)
+    watched.PAIRS.close(held(app).run_id)
 
 
 @pytest.mark.parametrize("scene", twins.SHIPPED)
@@ -239,7 +240,7 @@ def test_every_row_is_the_mean_and_range_of_the_seeds_with_its_verdict(scene):
             assert ("higher" in verdict) == (apart.mean() > 0)
             good = measure.better * apart.mean()
             assert ("better" in verdict, "worse" in verdict) == (good > 0, good < 0)
-    twins_live.PAIRS.close(held(app).run_id)
+    watched.PAIRS.close(held(app).run_id)
 
 
 def test_other_settings_are_measured_when_asked_for(quick):
@@ -263,7 +264,7 @@ def test_other_settings_are_measured_when_asked_for(quick):
     ]
     means = [f"{np.mean(side):.1f}" for side in found]
     assert [mean for mean, _ in shown["active_units"][0][:2]] == means
-    twins_live.PAIRS.close(held(app).run_id)
+    watched.PAIRS.close(held(app).run_id)
 
 
 def test_few_seeds_tell_no_difference():
@@ -277,7 +278,7 @@ def test_large_sets_are_not_measured_here():
     app = harness.open_page(NAME, data="mnist")
     harness.assert_no_error(app)
     assert any("take too long here" in info.value for info in app.info)
-    twins_live.PAIRS.close(held(app).run_id)
+    watched.PAIRS.close(held(app).run_id)
 
 
 def test_the_pairs_script_prints_the_numbers_of_the_pair(page):
