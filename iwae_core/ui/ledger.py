@@ -16,7 +16,8 @@ from iwae_core.evaluation.studies.claims import (
     claim,
     measure,
 )
-from iwae_core.evaluation.studies.evidence import FROM_TRAINING, SLOW, Finding, training_account
+from iwae_core.evaluation.studies.evidence import SLOW
+from iwae_core.evaluation.studies.finding import Finding
 from iwae_core.ui import code, controls, jobs, predict, terms
 from iwae_core.ui.fields import BoolField, ChoiceField
 from iwae_core.ui.url import Link
@@ -49,7 +50,6 @@ def counts() -> dict[str, int]:
         "n_hold": n["holds"],
         "n_condition": n["condition"],
         "n_not": n["not"],
-        "n_seeds": len(training_account()["seeds"]),
     }
 
 
@@ -161,12 +161,13 @@ def quantity(finding: Finding) -> str:
 
 def _details(entry: Claim) -> None:
     st.markdown(f"{entry.nuance}\n\n:small[Source: {_linked(entry.source)}]")
-    if terms.exists(entry.page):
+    for number, place in enumerate(filter(lambda one: terms.exists(one.page), entry.places)):
         st.page_link(
-            f"{entry.page}.py",
-            label=f"Open the experiment: {terms.title(entry.page)}",
+            f"{place.page}.py",
+            label=f"{'And another' if number else 'Open the experiment'}: "
+            f"{terms.title(place.page)}",
             icon=":material/science:",
-            query_params=dict(entry.query),
+            query_params=dict(place.query),
         )
     findings = measure(entry.name) if entry.name not in SLOW else jobs.result(_study(entry))
     if findings:
@@ -185,15 +186,10 @@ def _study(entry: Claim) -> jobs.Study:
 
 def _show(entry: Claim, findings: Sequence[Finding]) -> None:
     st.html(table(findings))
-    computed = "computed by this app" if any(one.spread is None for one in findings) else ""
-    trained = ""
-    if entry.name in FROM_TRAINING:
-        account = training_account()
-        trained = (
-            f"those with a range by benchmarks/{account['benchmark']}.py: {account['dataset']}, "
-            f"{account['steps']} steps, seeds {', '.join(map(str, account['seeds']))}"
-        )
-    said = "; ".join(filter(None, (computed, trained)))
+    computed = ["computed by this app"] if any(one.spread is None for one in findings) else []
+    measured = dict.fromkeys(one.measured for one in findings if one.measured)
+    trained = [f"those with a range by {', and by '.join(measured)}"] if measured else []
+    said = "; ".join((*computed, *trained))
     st.caption(f"Numbers: {said}. [Link to this claim]({PAGE}?claim={entry.name})")
 
 

@@ -6,13 +6,18 @@ import math
 import pytest
 
 from iwae_core.evaluation.studies import evidence as numbers
+from iwae_core.evaluation.studies import evidence_trained as from_files
 from iwae_core.evaluation.studies.claims import CLAIMS, VERDICTS, Claim, claim, evidence
-from iwae_core.evaluation.studies.glossary import PAGES
 from iwae_core.places import ASSETS
 
 
 def values(name):
     return [finding.value for finding in evidence(claim(name))]
+
+
+def evidence_of(name, part):
+    (one,) = [finding for finding in evidence(claim(name)) if part in finding.label]
+    return one
 
 
 def found(name, part):
@@ -25,7 +30,7 @@ def test_every_claim_is_whole_and_has_numbers(entry):
     assert entry.nuance.endswith(".")
     assert entry.source
     assert entry.verdict in VERDICTS
-    assert entry.page in PAGES
+    assert entry.places
     findings = evidence(entry)
     assert len(findings) >= 2
     labels = [finding.label for finding in findings]
@@ -43,7 +48,7 @@ def test_there_are_fifteen_and_each_verdict_occurs():
     with pytest.raises(ValueError, match="unknown claim 'tighten'"):
         claim("tighten")
     with pytest.raises(ValueError, match="unknown verdict"):
-        Claim(name="tightens", sentence="", verdict="maybe", nuance="", source="", page="claims")
+        Claim(name="tightens", sentence="", verdict="maybe", nuance="", source="", places=())
 
 
 def test_numbers_that_have_closed_forms():
@@ -52,8 +57,8 @@ def test_numbers_that_have_closed_forms():
     assert exact == 1.0
     assert 0 < abs(estimate - exact) < 4 * error < 1
     assert square == math.inf
-    # 1 / E[w^2] = sqrt(2 s^2 - 1) / s^2 in each dimension, s = 1.3
-    share = math.sqrt(2 * 1.3**2 - 1) / 1.3**2
+    # 1 / E[w^2] = sqrt(2 s^2 - 1) / s^2 in each dimension, s = 1.25
+    share = math.sqrt(2 * 1.25**2 - 1) / 1.25**2
     assert values("hard_to_sample") == pytest.approx([share, share**10, share**100])
     assert values("no_weights_in_the_vae") == [1.0, 0.0]
     assert values("inside_the_log") == pytest.approx([1.0, math.log((1 + math.exp(2)) / 2)])
@@ -103,7 +108,7 @@ def test_training_numbers_are_the_benchmarks():
 
 
 def test_what_the_nuances_say_of_the_digits_is_in_the_table():
-    table = numbers.training_table()
+    table = from_files.training_table()
     vae, iwae = table["mlp"]["vae"], table["mlp"]["iwae_50"]
     assert iwae["active_units"]["mean"] > vae["active_units"]["mean"]
     assert iwae["mutual_information"]["max"] < vae["mutual_information"]["min"]
@@ -116,9 +121,39 @@ def test_what_the_nuances_say_of_the_digits_is_in_the_table():
             - powerful["vae"]["mutual_information"]["mean"]
         )
         assert 0 < gain < 0.6
-    # downstream: of either sign, by decoder
+    # richer latents, in the pairs of Twins: no difference in the count, less information
+    units, information = (
+        evidence_of("richer_latents", f"less VAE: {name}") for name in ("active", "information")
+    )
+    assert units.spread[0] < 0 < units.spread[1]
+    assert information.spread[1] < 0
+    # a better model: a third of a nat with K = 5
+    assert evidence_of("better_model", "less VAE: L_5000").value == pytest.approx(1 / 3, abs=0.03)
+    # downstream: worse at every seed of Twins, and of either sign by decoder
+    for task in ("linear probe", "10 labels"):
+        assert evidence_of("downstream", f"less VAE: {task}").spread[1] < 0
     apart = [
         decoder["iwae_50"]["linear_probe"]["mean"] - decoder["vae"]["linear_probe"]["mean"]
         for decoder in table.values()
     ]
     assert min(apart) < 0 < max(apart)
+
+
+def test_what_is_said_of_twins_is_in_its_file():
+    shipped = json.loads((ASSETS / "studies" / "twins_vae_iwae.json").read_text("utf-8"))
+    flat, (_, n_seeds, n) = shipped["values"]["values"], shipped["values"]["shape"]
+    at = shipped["names"].index("linear_probe")
+    apart = [
+        flat[(n_seeds + seed) * n + at] - flat[seed * n + at]  # (setting, seed, measure)
+        for seed in range(n_seeds)
+    ]
+    seen = evidence_of("downstream", "less VAE: linear probe")
+    assert seen.value == pytest.approx(sum(apart) / n_seeds)
+    assert seen.spread == pytest.approx((min(apart), max(apart)))
+    assert "2000 steps, seeds 1, 2, 3, 4, 5" in seen.measured
+
+
+def test_where_the_model_prefers_to_collapse_no_k_helps():
+    collapsed, gained, *_ = values("collapse")
+    assert collapsed == 2  # eigenvalues 0.8 and 0.5, below the decoder's variance of 1
+    assert abs(gained) < 1e-12
