@@ -9,7 +9,7 @@ import streamlit as st
 from iwae_core.runtime import kept_bundle
 from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.store_record import Record
-from iwae_core.ui import charts, code
+from iwae_core.ui import charts, code, past
 from iwae_core.ui import kept_said as said
 from iwae_core.ui import kept_session as sessions
 from iwae_core.ui.kept_session import Adopt
@@ -121,18 +121,8 @@ def export(keeper: Keeper, record: Record | None) -> bytes:
 
 def script(bundle: kept_bundle.Bundle) -> str:
     """The script that trains a run again."""
-    default = type(bundle.lineage.config)()
-    settings = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in bundle.lineage.config.to_json().items()
-        if getattr(bundle.lineage.config, name) != getattr(default, name)
-    }
-    changes = tuple((each.step, dict(each.values)) for each in bundle.lineage.changes)
     return code.fill(
-        code.template("reproduce"),
-        SETTINGS=settings,
-        CHANGES=changes,
-        N_STEPS=bundle.state.step,
+        code.template("reproduce"), **past.constants(bundle.lineage, bundle.state.step)
     )
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from iwae_core.runtime.lineage import Lineage
 from iwae_core.runtime.live import LiveRun
 from iwae_core.training import RunState, TrainConfig
 from iwae_core.training.glance import N_PROBE, probe
 from iwae_core.training.slow_motion import Pulls, SlowMotionReport, n_datapoints, slow_motion
-from iwae_core.ui import canvas
+from iwae_core.ui import canvas, code, past
 from iwae_core.ui.fields import FloatField, IntField
 from iwae_core.ui.slow_captions import PHASES, captions
 from iwae_core.ui.url import Link
@@ -40,26 +41,55 @@ def show(link: Link, run: LiveRun) -> None:
     if not box.open:
         return
     with box:
-        state = _held(run)
-        if state is None:
+        held = _held(run)
+        if held is None:
             st.caption("The run is about to begin.")
             return
+        state, lineage = held
         _buttons(link, state)
         _picture(link, state)
+        point = link.value(POINT) % n_datapoints(state)
+        code.show(lambda: script(lineage, state, point, link.value(NOISE)), "slow_motion")
 
 
-def _held(run: LiveRun) -> RunState | None:
-    """The state that is looked at, under the settings in force.
+def script(lineage: Lineage, state: RunState, point: int, noise: int) -> str:
+    """What is on screen as a script: it trains the run again, and takes its datapoint apart.
+
+    Args:
+        lineage: The past of the state.
+        state: The state that is looked at, under the settings in force, which may be newer.
+        point: Of the datapoint in the probe.
+        noise: Seed of the samples.
+    """
+    before = lineage.config_now()
+    newer = {
+        field.name: getattr(state.config, field.name)
+        for field in dataclasses.fields(before)
+        if getattr(before, field.name) != getattr(state.config, field.name)
+    }
+    if newer:
+        lineage = lineage.changed(state.step, newer)
+    return code.fill(
+        code.template("slow_motion"),
+        **past.constants(lineage, state.step),
+        POINT=point,
+        NOISE=noise,
+    )
+
+
+def _held(run: LiveRun) -> tuple[RunState, Lineage] | None:
+    """The state that is looked at, under the settings in force, and its past.
 
     The run may go on meanwhile: the state stays until it is asked for anew, or the run is another.
     """
     where = (run.run_id, run.status().generation)
-    held: tuple[Any, RunState] | None = st.session_state.get(_HELD)
+    held: tuple[Any, RunState, Lineage] | None = st.session_state.get(_HELD)
     if held is None or held[0] != where:
-        if run.state is None:
+        now = run.snapshot()
+        if now.state is None:
             return None
-        st.session_state[_HELD] = held = (where, run.state)
-    return dataclasses.replace(held[1], config=run.config)
+        st.session_state[_HELD] = held = (where, now.state, now.lineage)
+    return dataclasses.replace(held[1], config=run.config), held[2]
 
 
 def _buttons(link: Link, state: RunState) -> None:

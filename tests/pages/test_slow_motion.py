@@ -1,21 +1,26 @@
 """Slow motion on the Train page: what it sends is the study of the run's state; its words hold."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import re
 import time
 
 import numpy as np
 import pytest
-from harness import assert_no_error, open_page, scene
+from harness import assert_no_error, code, open_page, scene
 
 from iwae_core.runtime import executor, watched
-from iwae_core.training import begin
+from iwae_core.runtime.lineage import Lineage, replay
+from iwae_core.training import TrainConfig, begin
 from iwae_core.training.slow_motion import slow_motion
 from iwae_core.ui import player
+from iwae_core.ui import slow_motion as page
 from iwae_core.view.numbers import digits, fixed, percent
 
 BOX = "slow_motion"
+PAIR = re.compile(r"(\w+) = ([^\s,]+)")
 
 
 def held(app):
@@ -175,3 +180,56 @@ def test_bad_values_fall_back_with_a_message(open_box):
     app = open_box(data="moons", slow_phase=9, slow_point=-1)
     assert len(app.warning) == 2
     assert scene(app, BOX)[0]["state"] == {"slow_phase": 1.0}
+
+
+def printed(script):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
+    lines = out.getvalue().splitlines()
+    read = [{key: float(value) for key, value in PAIR.findall(line)} for line in lines]
+    numbers = {key: value for line in read if len(line) == 1 for key, value in line.items()}
+    return numbers, [line for line in read if len(line) > 1]
+
+
+def assert_prints(script, report):
+    numbers, samples = printed(script)
+    for name in ("ess", "elbo", "bound", "objective"):
+        assert numbers[name] == pytest.approx(getattr(report, name), rel=1e-7), name
+    for part in ("encoder", "decoder"):
+        assert numbers[part] == pytest.approx(getattr(report, part).total, rel=1e-7)
+        along = [line[f"along_{part}"] for line in samples]
+        np.testing.assert_allclose(along, getattr(report, part).along, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose([line["log_w"] for line in samples], report.log_w, rtol=1e-7)
+    np.testing.assert_allclose([line["weight"] for line in samples], report.weight, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_samples": 20},
+        {"objective": "elbo", "estimator": "closed_form_kl", "n_samples": 3},
+        {"objective": "miwae", "objective_setting": 2, "estimator": "piwae", "n_samples": 4},
+        {"estimator": "doubly_reparameterized", "beta": 0.5, "kl_schedule": "linear"},
+        {"estimator": "wake_sleep", "second_latent_dim": 2, "free_bits": 0.0},
+    ],
+    ids=str,
+)
+def test_the_code_takes_the_datapoint_through_the_same_numbers(settings):
+    lineage = Lineage(TrainConfig(**{"dataset": "moons", "latent_dim": 2, "seed": 3} | settings))
+    lineage = lineage.changed(4, {"learning_rate": 0.01})
+    state = replay(lineage, 6)
+    assert_prints(page.script(lineage, state, 2, 7), slow_motion(state, 2, 7))
+
+
+def test_the_code_on_the_page_knows_what_was_changed_and_what_is_about_to_be(open_box):
+    app = open_box(K=3, data="moons", slow_point=1)
+    run, start = held(app), shown_step(app)
+    run.step(2)
+    wait_for(lambda: run.status().step == start + 2)
+    app.select_slider(key="train.K").set_value(12).run()  # in force from the next step on
+    press(app, "The run as it is now")
+    state = dataclasses.replace(held(app).state, config=held(app).config)
+    assert state.step == shown_step(app)
+    assert state.config.n_samples == 12
+    assert_prints(code(app, BOX), slow_motion(state, 1, 1))
