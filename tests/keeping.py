@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import databases
 from by_hand import ByHand
 
 from iwae_core.runtime.kept import Keeper
@@ -22,12 +23,13 @@ class World:
         self.folder = folder
         self.pool = ByHand()
         self.now = 1000.0
+        self.url = databases.fresh(folder)
         self.start_server()
 
     def start_server(self):
         """A server that knows nothing but what the store holds."""
         self.pool.waiting.clear()
-        store = Store(f"sqlite:///{self.folder}/runs.sqlite", self.folder / "arrays")
+        store = Store(self.url, self.folder / "arrays")
         self.keeper = Keeper(store, self.start, limits=LIMITS, clock=lambda: self.now)
 
     def start(self, config, owner):

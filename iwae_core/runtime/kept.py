@@ -25,6 +25,7 @@ from iwae_core.runtime.lineage import look_back
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store import Store, default_place
 from iwae_core.runtime.store_record import Record, Usage, lineage_to_json
+from iwae_core.runtime.store_schema import told
 from iwae_core.runtime.twins import TwinRun
 from iwae_core.training import TrainConfig
 
@@ -271,12 +272,11 @@ def shared() -> Keeper:
     global _shared
     with _shared_lock:
         if _shared is None:
-            url, folder = default_place()
             try:
-                store = Store(url, folder)
+                store = Store(*default_place())
                 store.sweep()
-            except (OSError, SQLAlchemyError) as fault:
-                raise NoStoreError(f"runs cannot be kept on this server: {fault}") from fault
+            except (OSError, ValueError, SQLAlchemyError) as fault:
+                raise NoStoreError(f"runs cannot be kept on this server: {told(fault)}") from fault
             _shared = Keeper(store, _start)
         return _shared
 

@@ -24,6 +24,7 @@ from iwae_core.runtime.lock_step import LockStep
 from iwae_core.runtime.status import Snapshot, Status
 from iwae_core.runtime.store import MOST_STATES, Store
 from iwae_core.runtime.store_record import Record, lineage_to_json
+from iwae_core.runtime.store_schema import told
 
 STATE_SECONDS = 5.0  # between two kept states of a playing run
 _WRITING_SHARE = 0.1  # of the time, at most, goes to writing states
@@ -176,7 +177,7 @@ class Writer:
         try:
             self._write(marked, everything)
         except (OSError, SQLAlchemyError) as fault:  # a full disk, a database that is away
-            self.fault = f"runs are not being kept: {fault}"
+            self.fault = f"runs are not being kept: {told(fault)}"
         with self._lock:
             for entry in marked:
                 if entry.run.is_closed:
@@ -229,7 +230,7 @@ class Writer:
                     self._store.keep(record.id, side.state, side.seen, most)
             self.fault = ""
         except (OSError, SQLAlchemyError) as fault:
-            self.fault = f"runs are not being kept: {fault}"
+            self.fault = f"runs are not being kept: {told(fault)}"
             return
         finally:
             self._is_saving = False

@@ -43,6 +43,7 @@ class Store:
 
     Raises:
         OSError: If the folder cannot be made.
+        ValueError: If the database's driver is not installed.
         sqlalchemy.exc.SQLAlchemyError: If the database cannot be opened.
     """
 
@@ -106,7 +107,8 @@ class Store:
 
     def rename(self, run_id: str, name: str) -> None:
         """Name a run or a pair, or with an empty name make it one that nobody named."""
-        name = " ".join(name.split())[:MOST_NAME]
+        words = ("".join(filter(str.isprintable, word)) for word in name.split())
+        name = " ".join(filter(None, words))[:MOST_NAME]
         with self.engine.begin() as connection:
             connection.execute(sa.update(runs).where(_is(run_id)).values(name=name))
 

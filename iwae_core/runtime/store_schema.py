@@ -41,6 +41,12 @@ states = sa.Table(
     sa.Column("n_bytes", sa.Integer, nullable=False),
 )
 
+# What to install for a driver that SQLAlchemy looks for, where that has another name.
+_DRIVERS = {
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 10
 _TRIES = 5
@@ -52,8 +58,18 @@ def connect(url: str) -> sa.Engine:
 
     Raises:
         OSError: If the folder of a SQLite file cannot be made.
+        ValueError: If the driver of another database is not installed.
+        sqlalchemy.exc.SQLAlchemyError: If there is no such kind of database.
     """
-    engine = sa.create_engine(url)
+    try:
+        # A server that was started anew has forgotten its connections: each is tried before use.
+        engine = sa.create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as fault:
+        kind, driver = sa.make_url(url).get_backend_name(), str(fault.name)
+        raise ValueError(
+            f"the driver of a {kind} database is not installed here: "
+            f'pip install "{_DRIVERS.get(driver, driver)}"'
+        ) from fault
     if engine.dialect.name == "sqlite":
         if engine.url.database:
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -95,3 +111,9 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
             if not tries_left:
                 raise
             time.sleep(0.2)
+
+
+def told(fault: Exception) -> str:
+    """A fault of a disk or a database in one line, without the statement that met it."""
+    cause = fault.orig if isinstance(fault, DBAPIError) and fault.orig else fault
+    return " ".join(str(cause).split())[:400]

@@ -16,6 +16,7 @@ from iwae_core.runtime import kept
 from iwae_core.runtime.held import Held
 from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.lock_step import LockStep
+from iwae_core.runtime.store_schema import told
 from iwae_core.ui import browser
 from iwae_core.ui.url import Link
 
@@ -103,7 +104,8 @@ class Desk(Generic[L]):
         try:
             open_record(wanted)
         except (ValueError, SQLAlchemyError) as fault:
-            mine.messages = [f"The {self.field.name} of this address cannot be opened: {fault}"]
+            what = f"The {self.field.name} of this address"
+            mine.messages = [f"{what} cannot be opened: {told(fault)}"]
             self.name(link, "")
             mine.shown, mine.is_mine, mine.without_controls = "", True, ""
         st.rerun()

@@ -9,6 +9,7 @@ from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store import MOST_NAME
 from iwae_core.runtime.store_record import Record
+from iwae_core.runtime.store_schema import told
 from iwae_core.training import LIVE_FIELDS
 from iwae_core.ui import browser, desk, kept_list, player, runs
 from iwae_core.ui import kept_said as said
@@ -78,7 +79,7 @@ def panel(link: Link, run: LiveRun, adopt: Adopt) -> None:
             _contents(keeper, link, run, adopt)
         except SQLAlchemyError as fault:
             st.warning(
-                said.plain(f"Kept runs cannot be read now: {fault}"),
+                said.plain(f"Kept runs cannot be read now: {told(fault)}"),
                 icon=":material/database_off:",
             )
 

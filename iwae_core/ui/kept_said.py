@@ -6,6 +6,8 @@ from collections.abc import Callable
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
 
+from iwae_core.runtime.store_schema import told
+
 _SAID = "kept.said"  # (is an error, what to tell the reader)
 
 
@@ -14,7 +16,7 @@ def attempt(action: Callable[[], None]) -> None:
     try:
         action()
     except (ValueError, SQLAlchemyError, OSError) as fault:
-        st.session_state[_SAID] = (True, str(fault))
+        st.session_state[_SAID] = (True, told(fault))
 
 
 def tell(sentence: str) -> None:

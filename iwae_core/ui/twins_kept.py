@@ -9,6 +9,7 @@ from iwae_core.runtime import kept, watched
 from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.kept_pairs import Records
 from iwae_core.runtime.store import MOST_NAME
+from iwae_core.runtime.store_schema import told
 from iwae_core.runtime.twins import TwinRun
 from iwae_core.training import TrainConfig
 from iwae_core.ui import browser, first_steps, twins, twins_list, twins_live
@@ -110,7 +111,7 @@ def panel(link: Link) -> None:
             _contents(store, link)
         except SQLAlchemyError as fault:
             st.warning(
-                said.plain(f"Kept pairs cannot be read now: {fault}"),
+                said.plain(f"Kept pairs cannot be read now: {told(fault)}"),
                 icon=":material/database_off:",
             )
 
