@@ -22,7 +22,11 @@ const watcher = new ResizeObserver((entries) => {
   for (const { target } of entries) sizes.set(target, [target.clientWidth, target.clientHeight]);
 });
 
-export const sizeOf = (canvas) => sizes.get(canvas) ?? [canvas.clientWidth, canvas.clientHeight];
+// One that was out of sight has none since then, and is asked.
+export function sizeOf(canvas) {
+  const [width, height] = sizes.get(canvas) ?? [0, 0];
+  return width && height ? [width, height] : [canvas.clientWidth, canvas.clientHeight];
+}
 
 export function begin(canvas) {
   const ratio = window.devicePixelRatio || 1;

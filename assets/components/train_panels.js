@@ -39,6 +39,7 @@ export class Panels {
     for (const panel of this.all) {
       if (!ready[panel.needs] || (panel.name === "manifold" && !manifold)) continue;
       if (turn !== null && turn % panel.every !== panel.from) continue;
+      if (!plot.sizeOf(panel.canvas)[0]) continue; // out of sight
       if (panel.needs === "pictures") {
         const looks = [plot.sizeOf(panel.canvas), window.devicePixelRatio, view.tones.mode];
         const drawn = [...looks, feed.runId, feed.generation, pictures.step].join(" ");

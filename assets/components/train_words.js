@@ -23,6 +23,8 @@ export function statusLine({ meta, heldOut, deep }, mode, step, seen = step) {
   if (meta.queue && mode === "playing") parts.push(meta.queue);
   const bounds = heldOut[after(heldOut, step) - 1];
   if (bounds) parts.push(boundsText(K, bounds, deep[after(deep, step) - 1], step));
+  // Bounds are taken now and then: far back those in sight may be of a much earlier step.
+  if (bounds && mode === "back" && bounds[0] !== step) parts.push(`bounds of step ${thousands(bounds[0])}`);
   if (cause) parts.push(cause);
   return parts.join(" · ");
 }

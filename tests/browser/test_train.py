@@ -265,3 +265,22 @@ def test_the_picture_fits_a_phone_and_follows_the_dark_theme(visit):
         ".filter((v, i) => i % 4 === 0 && v > 150).length"
     )
     assert corner > 50  # light ink on the dark page
+
+
+def test_a_picture_that_was_out_of_sight_goes_on_when_it_is_back(visit):
+    # On coming back its canvases have no size yet; drawing then failed, and the loop ended.
+    lab = Lab(visit())
+    lab.press("Play")
+    lab.page.evaluate(
+        """async () => {
+          const frame = () => new Promise(requestAnimationFrame);
+          const root = document.querySelector(".lab-train");
+          for (let i = 0; i < 60; i++) {
+            root.style.display = i % 2 ? "" : "none";
+            for (let n = 0; n < 3; n++) await frame();
+          }
+        }"""
+    )
+    lab.wait_for(f"Number(dataset.painted) > {lab.shown('painted')} + 3")
+    lab.press("Pause")
+    lab.wait_for("dataset.mode === 'paused'")
