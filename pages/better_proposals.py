@@ -1,8 +1,6 @@
 """Lesson: what to do when the weights of one proposal are not good enough."""
 
-import streamlit as st
-
-from iwae_core.ui import better_board, better_mixtures, better_rare, better_ratio, lesson, parts
+from iwae_core.ui import better_board, better_mixtures, better_rare, better_ratio, parts
 
 LESSON = parts.Lesson(
     page="better_proposals",
@@ -14,15 +12,4 @@ LESSON = parts.Lesson(
     },
 )
 
-text = lesson.load(LESSON.page)
-
-
-@st.fragment
-def explore() -> None:
-    """Everything that a control moves; the title and the intro stay."""
-    LESSON.show(text)
-
-
-st.title(text.title)
-text.show("intro")
-explore()
+LESSON.open()

@@ -1,8 +1,6 @@
 """Lesson: the same weights under two bounds, and the gap to log p(x) as K grows."""
 
-import streamlit as st
-
-from iwae_core.ui import bound_coins, bound_jensen, bound_ways, lesson, parts, tightness
+from iwae_core.ui import bound_coins, bound_jensen, bound_ways, parts, tightness
 
 LESSON = parts.Lesson(
     page="elbo_to_iwae",
@@ -14,15 +12,4 @@ LESSON = parts.Lesson(
     },
 )
 
-text = lesson.load(LESSON.page)
-
-
-@st.fragment
-def explore() -> None:
-    """Everything that a control moves; the title and the intro stay."""
-    LESSON.show(text)
-
-
-st.title(text.title)
-text.show("intro")
-explore()
+LESSON.open()

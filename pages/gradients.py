@@ -1,13 +1,10 @@
 """Lesson: how samples add up to a gradient, and what is left of it as K grows."""
 
-import streamlit as st
-
 from iwae_core.ui import (
     gradients_backward,
     gradients_fans,
     gradients_samples,
     gradients_snr,
-    lesson,
     parts,
 )
 
@@ -21,15 +18,4 @@ LESSON = parts.Lesson(
     },
 )
 
-text = lesson.load(LESSON.page)
-
-
-@st.fragment
-def explore() -> None:
-    """Everything that a control moves; the title and the intro stay."""
-    LESSON.show(text)
-
-
-st.title(text.title)
-text.show("intro")
-explore()
+LESSON.open()

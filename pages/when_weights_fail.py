@@ -1,8 +1,6 @@
 """Lesson: four ways in which weights fail, and what can and cannot be seen of it."""
 
-import streamlit as st
-
-from iwae_core.ui import failing_flag, failing_lift, failing_lucky, failing_tails, lesson, parts
+from iwae_core.ui import failing_flag, failing_lift, failing_lucky, failing_tails, parts
 
 LESSON = parts.Lesson(
     page="when_weights_fail",
@@ -14,15 +12,4 @@ LESSON = parts.Lesson(
     },
 )
 
-text = lesson.load(LESSON.page)
-
-
-@st.fragment
-def explore() -> None:
-    """Everything that a control moves; the title and the intro stay."""
-    LESSON.show(text)
-
-
-st.title(text.title)
-text.show("intro")
-explore()
+LESSON.open()

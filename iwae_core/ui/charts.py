@@ -7,32 +7,14 @@ keeps it too (streamlit#16052), only this file and that one change.
 
 import json
 from collections.abc import Callable, Hashable
-from functools import cache, lru_cache
-from typing import Any
+from functools import lru_cache
 
 import plotly.graph_objects as go
-import streamlit as st
 from plotly.io.json import to_json_plotly
 
-from iwae_core.ui import static
+from iwae_core.ui import component
 
 NAME = "iwae_lab_chart"
-
-_LOADER = """
-export default async function (component) {
-  const module = await import(new URL("%s", document.baseURI).href);
-  return module.default(component);
-}
-"""
-
-
-@cache
-def _component() -> Any:
-    # Component scripts run from a blob, so the module's address is formed from the document's.
-    # Plotly puts its styles into the document's head: no shadow root.
-    return st.components.v2.component(
-        NAME, js=_LOADER % static.url("chart.js"), isolate_styles=False
-    )
 
 
 # The front end draws from these bytes; building them costs more than all the rest of a rerun, and
@@ -66,7 +48,7 @@ def show(
     """
     if not alt.strip():
         raise ValueError("alt must say what the figure shows, got an empty text")
-    _component()(
+    component.of_module(NAME, "chart.js")(
         key=key,
         data=_message(make, reports, key, alt, height),
         height=height,  # the place is kept free, so nothing below jumps when the figure arrives

@@ -5,60 +5,68 @@ A label says what is set and, in brackets, its unit. Every function returns the 
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, overload
+from typing import Any, Protocol, TypeVar
 
 import streamlit as st
 
-from iwae_core.ui.fields import BoolField, ChoiceField, FloatField, IntField, SeedField, readable
+from iwae_core.ui.fields import (
+    BoolField,
+    ChoiceField,
+    Field,
+    IntField,
+    SeedField,
+    readable,
+)
 from iwae_core.ui.url import Link
+
+N = TypeVar("N", int, float)
 
 _MOST_SEGMENTS = 4  # more choices than this do not fit a phone's width
 
 
-@overload
-def slider(
-    link: Link, field: IntField, label: str, *, unit: str = ..., step: int = ..., help: str = ...
-) -> int: ...
-@overload
+class NumberField(Field[N], Protocol[N]):
+    """A field of numbers between two ends: an ``IntField`` or a ``FloatField``."""
+
+    @property
+    def low(self) -> N:
+        """Smallest value."""
+
+    @property
+    def high(self) -> N:
+        """Largest value."""
+
+
 def slider(
     link: Link,
-    field: FloatField,
+    field: NumberField[N],
     label: str,
     *,
-    unit: str = ...,
-    step: float = ...,
-    help: str = ...,
-) -> float: ...
-def slider(
-    link: Link, field: Any, label: str, *, unit: str = "", step: float = 0, help: str = ""
-) -> Any:
+    unit: str = "",
+    step: float = 0,
+    help: str = "",
+) -> N:
     """Choose a number on a linear scale; by default a float moves in hundredths of its range."""
-    number = int if isinstance(field, IntField) else float
-    step = step or (1 if number is int else (field.high - field.low) / 100)
+    of_type = _type_of(field)
+    step = step or (1 if of_type is int else (field.high - field.low) / 100)
     value = st.slider(
         _label(label, unit),
-        number(field.low),
-        number(field.high),
-        step=number(step),
+        of_type(field.low),
+        of_type(field.high),
+        step=of_type(step),
         key=link.key(field),
         help=help or None,
     )
     return link.accept(field, value)
 
 
-@overload
 def log_slider(
-    link: Link, field: IntField, label: str, *, unit: str = ..., help: str = ...
-) -> int: ...
-@overload
-def log_slider(
-    link: Link, field: FloatField, label: str, *, unit: str = ..., help: str = ...
-) -> float: ...
-def log_slider(link: Link, field: Any, label: str, *, unit: str = "", help: str = "") -> Any:
+    link: Link, field: NumberField[N], label: str, *, unit: str = "", help: str = ""
+) -> N:
     """Choose a positive number on a logarithmic scale; a link may name any value between."""
+    stops: list[N] = sorted({*log_steps(field), link.value(field)})
     value = st.select_slider(
         _label(label, unit),
-        sorted({*log_steps(field), link.value(field)}),
+        stops,
         key=link.key(field),
         format_func=readable,
         help=help or None,
@@ -66,25 +74,17 @@ def log_slider(link: Link, field: Any, label: str, *, unit: str = "", help: str 
     return link.accept(field, value)
 
 
-@overload
-def number(
-    link: Link, field: IntField, label: str, *, unit: str = ..., step: int = ..., help: str = ...
-) -> int: ...
-@overload
 def number(
     link: Link,
-    field: FloatField,
+    field: NumberField[N],
     label: str,
     *,
-    unit: str = ...,
-    step: float = ...,
-    help: str = ...,
-) -> float: ...
-def number(
-    link: Link, field: Any, label: str, *, unit: str = "", step: float = 0, help: str = ""
-) -> Any:
+    unit: str = "",
+    step: float = 0,
+    help: str = "",
+) -> N:
     """Type a number, or step it."""
-    of_type = int if isinstance(field, IntField) else float
+    of_type = _type_of(field)
     value = st.number_input(
         _label(label, unit),
         of_type(field.low),
@@ -176,9 +176,16 @@ def seed(
     return link.accept(field, value)
 
 
-def log_steps(field: IntField | FloatField) -> list[float]:
+def _type_of(field: NumberField[N]) -> type[N]:
+    """The type of the field's numbers; its ends may be whole where they are floats."""
+    kind: Any = int if isinstance(field, IntField) else float
+    return kind
+
+
+def log_steps(field: NumberField[Any]) -> list[Any]:
     """Stops of a logarithmic slider: 1, 2, 3, 4, 6, 8, 12 .. for integers, 1-2-5 for floats.
 
+    >>> from iwae_core.ui.fields import FloatField
     >>> log_steps(IntField(name="K", default=1, low=1, high=20))
     [1, 2, 3, 4, 6, 8, 12, 16, 20]
     >>> log_steps(FloatField(name="rate", default=0.01, low=0.001, high=0.02))
@@ -186,7 +193,7 @@ def log_steps(field: IntField | FloatField) -> list[float]:
     """
     if field.low <= 0:
         raise ValueError(f"a logarithmic scale needs a positive low end, got {field.low}")
-    stops: set[float] = {field.low, field.high}
+    stops: set[Any] = {field.low, field.high}
     if isinstance(field, IntField):
         for power in range(field.high.bit_length()):
             stops |= {2**power, 3 * 2**power // 2}

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import streamlit as st
 
-from iwae_core.ui import code, controls, predict
+from iwae_core.ui import code, controls, lesson, predict
 from iwae_core.ui.fields import ChoiceField, Field, SeedField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
@@ -68,8 +68,14 @@ class Lesson:
         )
         return (self.switch, *dict.fromkeys(of_parts))
 
-    def show(self, text: Text) -> None:
-        """Place the switch and the chosen part, in a fragment of the page."""
+    def open(self) -> None:
+        """Place the page. The title and the intro stay; a control reruns what lies below."""
+        text = lesson.load(self.page)
+        st.title(text.title)
+        text.show("intro")
+        st.fragment(self._explore)(text)
+
+    def _explore(self, text: Text) -> None:
         link = Link(self.page, *self.fields)
         titles = {name: title for name, (title, _) in self.parts.items()}
         name = controls.choice(link, self.switch, "Part", names=titles)

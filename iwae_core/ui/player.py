@@ -7,33 +7,17 @@ browser at once and reaches the run a rerun later.
 
 import math
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any
 
 import streamlit as st
 
 from iwae_core.counts import is_count
 from iwae_core.runtime.live import LiveRun
-from iwae_core.ui import static
+from iwae_core.ui import component
 
 NAME = "iwae_lab_train"
 KEY = "runs.picture"
 _HEARD = "runs.heard"  # number of the last command obeyed
 _MOST_STEPS = 1000  # at one press
-
-_LOADER = """
-export default async function (component) {
-  const module = await import(new URL("%s", document.baseURI).href);
-  return module.default(component);
-}
-"""
-
-
-@cache
-def _component() -> Any:
-    return st.components.v2.component(
-        NAME, js=_LOADER % static.url("train.js"), isolate_styles=False
-    )
 
 
 def show(
@@ -67,7 +51,7 @@ def show(
         heard = st.session_state.get(_HEARD, 0)
         st.session_state[_HEARD] = obey_all(run, sent, heard, one)
 
-    _component()(
+    component.of_module(NAME, "train.js")(
         key=KEY,
         data={
             "run_id": run.run_id,

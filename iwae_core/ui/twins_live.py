@@ -1,7 +1,6 @@
 """A pair of runs on its way to the browser: opened, kept in step with the controls, sent."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,10 @@ from iwae_core.runtime.twin_slices import shape
 from iwae_core.runtime.twins import TwinRun
 from iwae_core.runtime.wire import pack
 from iwae_core.training import TrainConfig
-from iwae_core.ui import static
+from iwae_core.ui import component
 from iwae_core.ui.desk import Desk
 
 NAME = "iwae_lab_twins"
-
-_LOADER = """
-export default async function (component) {
-  const module = await import(new URL("%s", document.baseURI).href);
-  return module.default(component);
-}
-"""
 
 
 def watch(
@@ -82,13 +74,6 @@ def transport(pair: TwinRun, play: Callable[[TwinRun], None]) -> None:
         )
 
 
-@cache
-def _component() -> Any:
-    return st.components.v2.component(
-        NAME, js=_LOADER % static.url("twins.js"), isolate_styles=False
-    )
-
-
 def picture(pair: TwinRun, *, asks: bool) -> None:
     """The live picture; its frames come by the route, not by reruns.
 
@@ -105,7 +90,7 @@ def picture(pair: TwinRun, *, asks: bool) -> None:
         "mode": pair.status().mode,
         "asks": asks,
     }
-    _component()(
+    component.of_module(NAME, "twins.js")(
         key="twins.picture",
         data=data,
         on_moved_change=lambda: None,

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -105,41 +106,73 @@ class Truncated(Univariate):
         return torch.where(inside, self.base._log_prob(z) - math.log(self._mass), -math.inf)
 
     def _cdf(self, z: Tensor) -> Tensor:
-        low = torch.full_like(z, self.low)
-        z = z.clamp(self.low, self.high)
-        upper = self.base._sf(low) - self.base._sf(z)  # cancels less to the right of the median
-        lower = self.base._cdf(z) - self.base._cdf(low)
-        return (torch.where(self.base._cdf(low) > 0.5, upper, lower) / self._mass).clamp(0, 1)
+        return self._between(torch.full_like(z, self.low), z.clamp(self.low, self.high))
 
     def _sf(self, z: Tensor) -> Tensor:
-        high = torch.full_like(z, self.high)
-        z = z.clamp(self.low, self.high)
-        lower = self.base._cdf(high) - self.base._cdf(z)
-        upper = self.base._sf(z) - self.base._sf(high)
-        return (torch.where(self.base._sf(high) > 0.5, lower, upper) / self._mass).clamp(0, 1)
+        return self._between(z.clamp(self.low, self.high), torch.full_like(z, self.high))
+
+    def _between(self, a: Tensor, b: Tensor) -> Tensor:
+        """Probability from a to b, both within the ends, by the difference that cancels least."""
+        base = self.base
+        by_sf, by_cdf = base._sf(a) - base._sf(b), base._cdf(b) - base._cdf(a)
+        return (torch.where(base._cdf(a) > 0.5, by_sf, by_cdf) / self._mass).clamp(0, 1)
 
     def _icdf(self, u: Tensor) -> Tensor:
+        return self._at(u, 1 - u)
+
+    def _isf(self, u: Tensor) -> Tensor:
+        return self._at(1 - u, u)
+
+    def _at(self, before: Tensor, beyond: Tensor) -> Tensor:
+        """The point with probability ``before`` to its left and ``beyond`` to its right."""
         below, above = self._beyond
-        # Probability to the left and to the right of the point, each without cancellation.
-        left = below + u * self._mass
-        right = above + (1 - u) * self._mass
+        # The same under the base; of the two the smaller one is exact.
+        left, right = below + before * self._mass, above + beyond * self._mass
         z = torch.where(
             left < 0.5, self.base._icdf(left.clamp(0, 1)), self.base._isf(right.clamp(0, 1))
         )
         return z.clamp(self.low, self.high)
 
-    def _isf(self, u: Tensor) -> Tensor:
-        below, above = self._beyond
-        left = below + (1 - u) * self._mass
-        right = above + u * self._mass
-        z = torch.where(
-            left < 0.5, self.base._icdf(left.clamp(0, 1)), self.base._isf(right.clamp(0, 1))
-        )
-        return z.clamp(self.low, self.high)
+
+class _Multiplied:
+    """What a density times a constant has from the normalized ``base``: all but its height."""
+
+    __slots__ = ()
+    base: Any
+    log_scale: float
+
+    def __post_init__(self) -> None:
+        check_log_scale(self.log_scale)
+
+    @property
+    def mean(self) -> Any:
+        """Mean of the base."""
+        return self.base.mean
+
+    @property
+    def variance(self) -> Any:
+        """Variance of the base."""
+        return self.base.variance
+
+    @property
+    def log_normalizer(self) -> float:
+        """``log_scale`` above the base's own."""
+        return self.log_scale + float(self.base.log_normalizer)
+
+    def sample(
+        self, shape: Shape, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Draws of the base."""
+        draws: Tensor = self.base.sample(shape, generator, dtype)
+        return draws
+
+    def _log_prob(self, z: Tensor) -> Tensor:
+        log_p: Tensor = self.base._log_prob(z)
+        return log_p + self.log_scale
 
 
 @dataclass(frozen=True, slots=True)
-class Scaled(Univariate):
+class Scaled(_Multiplied, Univariate):
     r"""An unnormalized density :math:`e^{s} p(z)`, as most targets are in practice.
 
     Its draws, mean, variance and probabilities are those of the normalized ``base``.
@@ -155,24 +188,6 @@ class Scaled(Univariate):
 
     base: Univariate
     log_scale: float
-
-    def __post_init__(self) -> None:
-        check_log_scale(self.log_scale)
-
-    @property
-    def mean(self) -> float:
-        """Mean of the base."""
-        return self.base.mean
-
-    @property
-    def variance(self) -> float:
-        """Variance of the base."""
-        return self.base.variance
-
-    @property
-    def log_normalizer(self) -> float:
-        """``log_scale`` above the base's own."""
-        return self.log_scale + self.base.log_normalizer
 
     @property
     def tails(self) -> tuple[Tail | None, Tail | None]:
@@ -198,15 +213,6 @@ class Scaled(Univariate):
         """Transport of the base."""
         return self.base.from_noise(eps)
 
-    def sample(
-        self, shape: Shape, generator: torch.Generator, dtype: torch.dtype = torch.float32
-    ) -> Tensor:
-        """Draws of the base."""
-        return self.base.sample(shape, generator, dtype)
-
-    def _log_prob(self, z: Tensor) -> Tensor:
-        return self.base._log_prob(z) + self.log_scale
-
     def _cdf(self, z: Tensor) -> Tensor:
         return self.base._cdf(z)
 
@@ -221,14 +227,11 @@ class Scaled(Univariate):
 
 
 @dataclass(frozen=True, slots=True)
-class ScaledMultivariate(Multivariate):
+class ScaledMultivariate(_Multiplied, Multivariate):
     r"""An unnormalized density :math:`e^{s} p(z)` of vectors; see :class:`Scaled`."""
 
     base: Multivariate
     log_scale: float
-
-    def __post_init__(self) -> None:
-        check_log_scale(self.log_scale)
 
     @property
     def dim(self) -> int:
@@ -236,33 +239,9 @@ class ScaledMultivariate(Multivariate):
         return self.base.dim
 
     @property
-    def mean(self) -> Tensor:
-        """Mean of the base."""
-        return self.base.mean
-
-    @property
     def covariance(self) -> Tensor:
         """Covariance of the base."""
         return self.base.covariance
-
-    @property
-    def variance(self) -> Tensor:
-        """Variance of the base."""
-        return self.base.variance
-
-    @property
-    def log_normalizer(self) -> float:
-        """``log_scale`` above the base's own."""
-        return self.log_scale + self.base.log_normalizer
-
-    def sample(
-        self, shape: Shape, generator: torch.Generator, dtype: torch.dtype = torch.float32
-    ) -> Tensor:
-        """Draws of the base."""
-        return self.base.sample(shape, generator, dtype)
-
-    def _log_prob(self, z: Tensor) -> Tensor:
-        return self.base._log_prob(z) + self.log_scale
 
     def _from_noise(self, eps: Tensor) -> Tensor:
         return self.base._from_noise(eps)

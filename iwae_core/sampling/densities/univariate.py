@@ -1,7 +1,6 @@
-r"""Densities on the line: Normal, Student t, Laplace, uniform, exponential and truncation.
+r"""Densities on the line: Normal, Student t, Laplace, exponential and uniform.
 
-The first three share a location and a scale, :math:`z = \mu + \sigma x` with x symmetric, so each
-is written once, for x.
+All but the last are :math:`z = \mu + \sigma x` with a standard x, so each is written for x alone.
 """
 
 import math
@@ -24,7 +23,7 @@ from iwae_core.sampling.densities.base import (
 
 @dataclass(frozen=True, slots=True)
 class LocationScale(Univariate):
-    """A symmetric density moved to ``loc`` and stretched by ``scale``."""
+    """A standard density moved to ``loc`` and stretched by ``scale``; symmetric if not said."""
 
     loc: float = 0.0
     scale: float = 1.0
@@ -45,13 +44,19 @@ class LocationScale(Univariate):
         return self._standard_cdf((z - self.loc) / self.scale)
 
     def _sf(self, z: Tensor) -> Tensor:
-        return self._standard_cdf((self.loc - z) / self.scale)
+        return self._standard_sf((z - self.loc) / self.scale)
 
     def _icdf(self, u: Tensor) -> Tensor:
         return self.loc + self.scale * self._standard_icdf(u)
 
     def _isf(self, u: Tensor) -> Tensor:
-        return self.loc - self.scale * self._standard_icdf(u)
+        return self.loc + self.scale * self._standard_isf(u)
+
+    def _standard_sf(self, x: Tensor) -> Tensor:
+        return self._standard_cdf(-x)
+
+    def _standard_isf(self, u: Tensor) -> Tensor:
+        return -self._standard_icdf(u)
 
     def _standard_log_prob(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -230,15 +235,8 @@ class Uniform(Univariate):
 
 
 @dataclass(frozen=True, slots=True)
-class Exponential(Univariate):
+class Exponential(LocationScale):
     """Exponential density that starts at ``loc`` and has mean ``loc + scale``."""
-
-    loc: float = 0.0
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_location("loc", self.loc)
-        check_positive("scale", self.scale)
 
     @property
     def mean(self) -> float:
@@ -260,21 +258,20 @@ class Exponential(Univariate):
         """The start."""
         return (self.loc,)
 
-    def _log_prob(self, z: Tensor) -> Tensor:
-        x = (z - self.loc) / self.scale
-        return torch.where(x >= 0, -x - math.log(self.scale), -math.inf)
+    def _standard_log_prob(self, x: Tensor) -> Tensor:
+        return torch.where(x >= 0, -x, -math.inf)
 
-    def _cdf(self, z: Tensor) -> Tensor:
-        return -torch.expm1(-((z - self.loc) / self.scale).clamp(min=0))
+    def _standard_cdf(self, x: Tensor) -> Tensor:
+        return -torch.expm1(-x.clamp(min=0))
 
-    def _sf(self, z: Tensor) -> Tensor:
-        return torch.exp(-((z - self.loc) / self.scale).clamp(min=0))
+    def _standard_sf(self, x: Tensor) -> Tensor:
+        return torch.exp(-x.clamp(min=0))
 
-    def _icdf(self, u: Tensor) -> Tensor:
-        return self.loc - self.scale * torch.log1p(-u)
+    def _standard_icdf(self, u: Tensor) -> Tensor:
+        return -torch.log1p(-u)
 
-    def _isf(self, u: Tensor) -> Tensor:
-        return self.loc - self.scale * torch.log(u)
+    def _standard_isf(self, u: Tensor) -> Tensor:
+        return -torch.log(u)
 
 
 def _by_scipy(function: np.ufunc, df: float, x: Tensor) -> Tensor:
