@@ -10,8 +10,10 @@ import importlib.util
 import socket
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from iwae_core import __version__
+from iwae_core.names import check_known
 from iwae_core.places import APP
 
 EXIT_PORT_IN_USE = 2
@@ -24,22 +26,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(options.run(options))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says one sentence on an error, not thirty lines of usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the sentence and code 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="iwae-lab",
         description="See, drag and train importance sampling and the IWAE in the browser.",
     )
     parser.add_argument("--version", action="version", version=f"iwae-lab {__version__}")
     _add_app_options(parser)
-    subcommands = parser.add_subparsers(title="commands", metavar="")
+    subcommands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_app_options(subcommands.add_parser("app", help="start the app (the default)"))
     train = subcommands.add_parser("train", help="train without a browser, into a folder")
     evaluate = subcommands.add_parser("evaluate", help="evaluate a kept run on its test set")
     if {"train", "evaluate"} & set(given[:1]):  # torch would delay the app's start
-        from iwae_core import headless
+        from iwae_core import headless, headless_options
 
-        headless.add_train_options(train)
-        headless.add_evaluate_options(evaluate)
+        headless_options.add_train_options(train, headless.train)
+        headless_options.add_evaluate_options(evaluate, headless.evaluate)
+    if given and not given[0].startswith("-"):
+        try:
+            check_known(given[0], subcommands.choices, "command")
+        except ValueError as fault:
+            parser.error(str(fault))
     return parser
 
 

@@ -16,7 +16,6 @@ import json
 import math
 import sys
 import time
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from iwae_core import datasets, training
 from iwae_core.datasets import binarize
 from iwae_core.evaluation import collapse_report, log_likelihood
 from iwae_core.headless_board import Board, NoBoardError
+from iwae_core.headless_options import FIELDS
 from iwae_core.rng import stream
 from iwae_core.training import LIVE_FIELDS, RunState, TrainConfig
 from iwae_core.training.frame import observe
@@ -37,48 +37,9 @@ SLICE_SECONDS = 0.5
 EXIT_REFUSED = 2  # a setting, a folder or a data set was refused
 EXIT_NOT_FINITE = 3  # the run met a number that is not finite
 EXIT_INTERRUPTED = 130
+_REFUSED = (ValueError, OSError, MemoryError, RuntimeError)  # torch says RuntimeError: no memory
 CURVE = ("step", "objective", "ess", "n_samples")
 HELD_OUT = ("step", "L_1", "L_64")
-
-_FIELDS = {field.name: field for field in dataclasses.fields(TrainConfig)}
-_TYPES = typing.get_type_hints(TrainConfig)
-
-
-def add_train_options(parser: argparse.ArgumentParser) -> None:
-    """Every field of :class:`TrainConfig`, and where and how long to train."""
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_count, help="train until this step")
-    length.add_argument("--epochs", type=_count, help="train until this many passes (default 10)")
-    parser.add_argument("--json", action="store_true", help="JSON lines instead of a progress bar")
-    parser.add_argument("--tensorboard", type=Path, help="also write TensorBoard logs there")
-    _add_threads(parser)
-    settings = parser.add_argument_group("settings of the run")
-    for name, field in _FIELDS.items():
-        settings.add_argument(
-            f"--{name.replace('_', '-')}",
-            dest=f"config_{name}",
-            type=_reader(_TYPES[name]),
-            metavar="VALUE",
-            help=f"default {field.default}" + ("; live" if name in LIVE_FIELDS else ""),
-        )
-    parser.set_defaults(run=train)
-
-
-def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
-    """Which run, and how precisely."""
-    parser.add_argument("folder", type=Path, help="folder of the run")
-    parser.add_argument("--samples", type=_count, default=5000, help="K of L_K (%(default)s)")
-    parser.add_argument("--images", type=_count, help="test rows to use (default all)")
-    parser.add_argument("--seed", type=int, default=0, help="of bits and noise (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    _add_threads(parser)
-    parser.set_defaults(run=evaluate)
-
-
-def _add_threads(parser: argparse.ArgumentParser) -> None:
-    # One by default: small nets gain little from more, and on a busy machine they lose much.
-    parser.add_argument("--threads", type=_count, default=1, help="of torch (%(default)s)")
 
 
 def train(options: argparse.Namespace) -> int:
@@ -86,23 +47,20 @@ def train(options: argparse.Namespace) -> int:
     torch.set_num_threads(options.threads)
     given = {
         name: getattr(options, f"config_{name}")
-        for name in _FIELDS
+        for name in FIELDS
         if getattr(options, f"config_{name}") is not None
     }
     try:
         state, changes = _open(options.out, given)
         n_train = len(datasets.load(state.config.dataset, state.config.data_folder).train)
-    except (ValueError, OSError) as fault:
-        return _refuse(fault)
-    batch = changes.get("batch_size", state.config.batch_size)
-    goal = options.steps or (options.epochs or 10) * math.ceil(n_train / batch)
-    try:
+        batch = changes.get("batch_size", state.config.batch_size)
+        goal = options.steps or (options.epochs or 10) * math.ceil(n_train / batch)
         with Board(options.tensorboard, state.step) as board:
             state = _train_to(goal, state, changes, options, board)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the last save", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except NoBoardError as fault:
+    except (*_REFUSED, NoBoardError) as fault:
         return _refuse(fault)
     frame = observe(state)
     found = {
@@ -121,7 +79,7 @@ def _open(folder: Path, given: Mapping[str, Any]) -> tuple[RunState, dict[str, A
     """The run in the folder with the live changes asked for, or a new one."""
     if not (folder / "state.json").exists():
         return training.begin(TrainConfig(**given)), {}
-    state = training.load(folder)
+    state = _moved(training.load(folder), given.get("device"), given.get("data_folder"))
     differing = {
         name: value for name, value in given.items() if getattr(state.config, name) != value
     }
@@ -133,6 +91,16 @@ def _open(folder: Path, given: Mapping[str, Any]) -> tuple[RunState, dict[str, A
             )
     state.config.with_changes(**differing)  # refuses what cannot be, before anything runs
     return state, differing
+
+
+def _moved(state: RunState, device: str | None, data_folder: str | None) -> RunState:
+    """The run where it goes on: the machine and its folders are no part of what a run is."""
+    here: dict[str, Any] = {"device": device, "data_folder": data_folder}
+    config = dataclasses.replace(
+        state.config, **{name: value for name, value in here.items() if value is not None}
+    )
+    config.resolved_device()
+    return dataclasses.replace(state, config=config)
 
 
 def _train_to(
@@ -195,10 +163,15 @@ def evaluate(options: argparse.Namespace) -> int:
     """Print L_1, L_64 and L_K of a kept run on the test set, and what its latents carry."""
     torch.set_num_threads(options.threads)
     try:
-        state = training.load(options.folder)
-        data = datasets.load(state.config.dataset, state.config.data_folder)
-    except (ValueError, OSError) as fault:
+        _say(_measured(options), options.json)
+    except _REFUSED as fault:
         return _refuse(fault)
+    return 0
+
+
+def _measured(options: argparse.Namespace) -> dict[str, Any]:
+    state = _moved(training.load(options.folder), options.device, options.data_folder)
+    data = datasets.load(state.config.dataset, state.config.data_folder)
     rows = data.test[: options.images]
     if data.binary and not data.already_binarized:
         rows = binarize(rows, stream(options.seed, "test bits"))
@@ -208,13 +181,13 @@ def evaluate(options: argparse.Namespace) -> int:
     for K in sorted({1, 64, options.samples}):
         bounds = log_likelihood(model, x, K, stream(options.seed, "noise", K, device=device))
         found[f"L_{K}"] = bounds.mean().item()
-        found[f"L_{K}_std_error"] = bounds.std().item() / math.sqrt(len(x))
+        if len(x) > 1:
+            found[f"L_{K}_std_error"] = bounds.std().item() / math.sqrt(len(x))
     if len(x) > 1:
         report = collapse_report(model, x, stream(options.seed, "latents", device=device))
         found["active_units"] = int(report.active.sum())
         found["kl"] = float(report.kl_per_dim.sum())
-    _say(found, options.json)
-    return 0
+    return found
 
 
 def _cut(path: Path, header: Sequence[str], last_step: int) -> None:
@@ -232,35 +205,16 @@ def _append(path: Path, rows: Sequence[Sequence[float]]) -> None:
         csv.writer(file).writerows(rows)
 
 
-def _reader(annotation: Any) -> Any:
-    """From a field's type to a function that reads its text."""
-    parts = typing.get_args(annotation)
-    if annotation == tuple[int, ...]:
-        return _widths
-    if type(None) in parts:
-        inner = next(part for part in parts if part is not type(None))
-        return lambda text: _none_or(inner, text)
-    return annotation
-
-
-def _none_or(inner: Any, text: str) -> Any:
-    # "none" cannot be told from "not given", and need not be: it is the default wherever it is
-    # allowed.
-    return None if text.lower() == "none" else inner(text)
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
 def _refuse(fault: Exception) -> int:
-    print(f"iwae-lab: {fault}", file=sys.stderr)
+    """Say in one sentence what was refused; what is no refusal goes on as it came."""
+    said = str(fault)
+    if isinstance(fault, OSError) and fault.filename is not None:
+        said = f"cannot use {fault.filename}: {fault.strerror}"
+    elif isinstance(fault, MemoryError | RuntimeError):
+        if not isinstance(fault, MemoryError) and "memory" not in said:
+            raise fault
+        said = "this machine has too little memory for the network or the batch: take smaller ones"
+    print(f"iwae-lab: {said}", file=sys.stderr)
     return EXIT_REFUSED
 
 

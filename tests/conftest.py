@@ -11,10 +11,14 @@ for library in ("OMP", "OPENBLAS", "MKL"):
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-# The first torch call of a process takes half a second, which no deadline should judge.
-settings.register_profile("default", deadline=None, max_examples=60)
-settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+# The first torch call of a process takes half a second, which no deadline should judge. The same
+# examples each time, so that a suite that passes passes again; IWAE_LAB_EXPLORE=1000 looks for new
+# ones.
+settings.register_profile("same", deadline=None, max_examples=60, derandomize=True)
+settings.load_profile("same")
+if n_examples := os.environ.get("IWAE_LAB_EXPLORE"):
+    settings.register_profile("explore", deadline=None, max_examples=int(n_examples))
+    settings.load_profile("explore")
 
 torch.set_num_threads(1)
 

@@ -60,6 +60,15 @@ def test_a_port_that_is_no_port_is_refused(port, capsys):
     assert "a port lies in 1..65535" in capsys.readouterr().err
 
 
+def test_an_unknown_command_names_the_nearest_one(capsys):
+    with pytest.raises(SystemExit) as refused:
+        cli.main(["trian", "--out", "x"])
+    assert refused.value.code == 2
+    shown = capsys.readouterr().err
+    assert "unknown command 'trian'; did you mean 'train'?" in shown
+    assert shown.count("\n") == 1
+
+
 def test_help_needs_no_torch():
     # `iwae-lab --help` answers at once; torch alone takes a second to import.
     code = (

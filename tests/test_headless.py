@@ -10,8 +10,9 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
-from iwae_core import cli, datasets, headless, headless_board, training
+from iwae_core import cli, datasets, headless, headless_board, headless_options, training
 from iwae_core.datasets import binarize
 from iwae_core.evaluation import log_likelihood
 from iwae_core.rng import stream
@@ -177,3 +178,83 @@ def test_what_a_crash_lost_is_not_shown_twice(tmp_path):
     steps = [step for step, _ in logged(log)["train/objective"]]
     assert steps == sorted(set(steps))
     assert steps[-1] == 20
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--n-samples", "two"], "argument --n-samples: needs a whole number, got 'two'"),
+        (["--learning-rate", "x"], "argument --learning-rate: needs a number, got 'x'"),
+        (["--hidden", "9,a"], "commas between, such as 200,200, got '9,a'"),
+        (["--epochs", "0"], "argument --epochs: needs a whole number of at least 1, got '0'"),
+        (["--patience", "x"], "argument --patience: needs a whole number, got 'x'"),
+    ],
+)
+def test_text_that_is_no_value_is_one_sentence_without_the_usage(given, said, tmp_path, capsys):
+    with pytest.raises(SystemExit) as refused:
+        train(tmp_path, *given)
+    assert refused.value.code == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.count("\n") == 1
+    assert shown.startswith("iwae-lab train: ")
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path, capsys):
+    place = tmp_path / "a file"
+    place.touch()
+    assert train(place, *SMALL, "--steps", "1") == headless.EXIT_REFUSED
+    shown = capsys.readouterr().err
+    assert shown == f"iwae-lab: cannot use {place}: File exists\n"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes")],
+)
+def test_a_network_too_large_for_the_machine_is_one_sentence(fault, tmp_path, capsys, monkeypatch):
+    def begin(config):
+        raise fault
+
+    monkeypatch.setattr(training, "begin", begin)
+    assert train(tmp_path, *SMALL, "--steps", "1") == headless.EXIT_REFUSED
+    assert "too little memory" in capsys.readouterr().err
+    monkeypatch.setattr(training, "begin", lambda config: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path, *SMALL, "--steps", "1")
+
+
+def test_a_run_moves_to_another_machine(tmp_path, capsys):
+    # Trained on a GPU, with data kept elsewhere; here there is no GPU.
+    assert train(tmp_path, *SMALL, "--steps", "20", "--json") == 0
+    sheet = tmp_path / "state.json"
+    values = json.loads(sheet.read_text())
+    values["config"] |= {"device": "cuda", "data_folder": str(tmp_path / "gone")}
+    sheet.write_text(json.dumps(values))
+    here = ["--device", "cpu", "--data-folder", str(tmp_path)]
+    if not torch.cuda.is_available():
+        assert cli.main(["evaluate", str(tmp_path)]) == headless.EXIT_REFUSED
+        assert "device 'cuda' is not available" in capsys.readouterr().err
+    capsys.readouterr()
+    evaluated = ["evaluate", str(tmp_path), "--samples", "70", "--images", "20", "--json", *here]
+    assert cli.main(evaluated) == 0
+    assert train(tmp_path, "--steps", "30", *here, "--json") == 0
+    assert lines(capsys)[-1]["step"] == 30
+
+
+def test_one_image_has_a_bound_and_no_standard_error(tmp_path, capsys):
+    assert train(tmp_path, *SMALL, "--steps", "5", "--json") == 0
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(tmp_path), "--images", "1", "--samples", "70", "--json"]) == 0
+    (found,) = lines(capsys)
+    assert "L_70" in found
+    assert not [name for name in found if name.endswith("std_error")]
+
+
+def test_a_folder_without_a_run_is_said_to_be_one(tmp_path, capsys):
+    assert cli.main(["evaluate", str(tmp_path / "nowhere")]) == headless.EXIT_REFUSED
+    assert "holds no state.json" in capsys.readouterr().err
+
+
+def test_every_setting_is_explained():
+    assert headless_options.MEANINGS.keys() == headless_options.FIELDS.keys()

@@ -154,6 +154,7 @@ CALLS = {
     "make_generator": (rng.make_generator, st.one_of(counts, numbers, st.just(2**64))),
     "stream": (lambda s, n: rng.stream(s, n), st.one_of(counts, numbers), names),
     "standard_normal": (rng.standard_normal, shapes, generators),
+    "uniform": (rng.uniform, shapes, generators),
     "Product": (densities.Product, lines, counts),
     "MultivariateMixture": (
         lambda c, w: densities.MultivariateMixture(tuple(c), tuple(w)),

@@ -69,6 +69,8 @@ def load(folder: str | Path) -> RunState:
             the file.
     """
     folder = Path(folder)
+    if not (folder / _SHEET).exists():
+        raise ValueError(f"no run in {folder}: it holds no {_SHEET}; a typing error?")
     try:
         values = json.loads((folder / _SHEET).read_text(encoding="utf-8"))
         if values["format"] != _FORMAT:

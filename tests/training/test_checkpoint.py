@@ -99,6 +99,11 @@ def test_a_writer_that_is_cut_off_leaves_the_old_state_or_the_new(kept, monkeypa
     assert len(list(kept.iterdir())) == 2
 
 
+def steps_written(folder):
+    sheet = folder / "state.json"
+    return json.loads(sheet.read_text())["step"] if sheet.exists() else 0
+
+
 def test_a_writer_killed_at_any_time_leaves_a_whole_state(tmp_path):
     script = (
         "import sys, torch; torch.set_num_threads(1)\n"
@@ -111,9 +116,8 @@ def test_a_writer_killed_at_any_time_leaves_a_whole_state(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
     try:
         deadline = time.monotonic() + 60
-        while not (tmp_path / "state.json").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.5)
+        while steps_written(tmp_path) < 5 and time.monotonic() < deadline:
+            time.sleep(0.001)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
