@@ -10,7 +10,6 @@ steps to the same bits. A killed worker costs its part in the same way.
 What people and pages may ask of it is :mod:`iwae_core.runtime.lock_step`.
 """
 
-import math
 import secrets
 import threading
 import time
@@ -26,6 +25,8 @@ from iwae_core.runtime.parts import PartDone, PartWork
 from iwae_core.runtime.side import Side
 from iwae_core.runtime.status import Mode
 from iwae_core.training import TrainConfig
+
+_LOOKS = 8  # at the first steps that are taken unasked
 
 W = TypeVar("W", bound=PartWork)
 D = TypeVar("D", bound=PartDone)
@@ -86,7 +87,7 @@ class Drive(ABC, Generic[W, D]):
         self._is_asked_for = any(isinstance(start, Origin) for start in starts)
         self._tempo.seconds_per_step = 0.0
         self._forget()
-        self._send(0, rests=True)
+        self._send(0, looks=True)
 
     # What a kind of run says --------------------------------------------------------------------
 
@@ -96,8 +97,8 @@ class Drive(ABC, Generic[W, D]):
         """What a worker does with a part; a pure function that it can import."""
 
     @abstractmethod
-    def _part(self, side: Side, n_steps: int, *, rests: bool) -> W:
-        """The next so many steps of a side; ``rests`` says that it stands still after them."""
+    def _part(self, side: Side, n_steps: int, *, looks: bool) -> W:
+        """The next so many steps of a side; ``looks`` asks for the whole picture after them."""
 
     @abstractmethod
     def _take_in(self, works: Sequence[W], done: Sequence[D]) -> str:
@@ -158,13 +159,14 @@ class Drive(ABC, Generic[W, D]):
         ahead = [side.n_ahead for side in self._sides if side.n_ahead is not None]
         if ahead:
             n_steps = min(self._slice_steps(), *ahead)
-            self._send(n_steps, rests=all(side.is_last(n_steps) for side in self._sides))
+            self._send(n_steps, looks=all(side.is_last(n_steps) for side in self._sides))
         elif self._steps_left:
-            self._send(self._steps_left, rests=True)
+            self._send(self._steps_left, looks=True)
         elif self._mode == "playing" and self._tempo.pace.may_go(self._clock()):
-            left = math.inf if self._until is None else self._until - self._shared_step
-            steps = min(self._slice_steps(), left)
-            self._send(int(steps), rests=steps == left)
+            n_steps = self._slice_steps()
+            if self._until is not None:  # few steps, of which there is to be much to see
+                n_steps = min(n_steps, self._until - self._shared_step, -(-self._until // _LOOKS))
+            self._send(n_steps, looks=self._until is not None)
 
     def _slice_steps(self) -> int:
         # A state travels with Adam's two moments.
@@ -172,8 +174,8 @@ class Drive(ABC, Generic[W, D]):
         is_new = any(side.has_changes for side in self._sides)  # another K costs another time
         return self._tempo.slice_steps(n_bytes, as_before=not is_new)
 
-    def _send(self, n_steps: int, *, rests: bool) -> None:
-        works = [self._part(side, n_steps, rests=rests) for side in self._sides]
+    def _send(self, n_steps: int, *, looks: bool) -> None:
+        works = [self._part(side, n_steps, looks=looks) for side in self._sides]
         ticket = self._ticket
         self._in_flight = True
 

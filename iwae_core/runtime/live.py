@@ -107,13 +107,13 @@ class LiveRun(LockStep[Work, Done]):
     def _side(self) -> Side:
         return self._sides[0]
 
-    def _part(self, side: Side, n_steps: int, *, rests: bool) -> Work:
+    def _part(self, side: Side, n_steps: int, *, looks: bool) -> Work:
         start, changes = side.next()
         return Work(
             start=start,
             n_steps=n_steps,
             changes=changes,
-            look=rests or self._looks.time_for_frame(),
+            look=looks or self._looks.time_for_frame(),
             probe=side.history.probe is None,
             glance_every=self._looks.glance_every,
             axes=side.history.axes,
@@ -140,7 +140,7 @@ class LiveRun(LockStep[Work, Done]):
         if self.state is None:
             return
         if self.history.looked_at < self.state.step:
-            self._send(0, rests=True)
+            self._send(0, looks=True)
         elif self._looks.time_for_deep(at_rest=self.history.deepest < self.state.step):
             self._look_deep(self.state)
 

@@ -133,7 +133,7 @@ class TwinRun(LockStep[TwinWork, TwinDone]):
 
     # What its slices are ------------------------------------------------------------------------
 
-    def _part(self, side: Side, n_steps: int, *, rests: bool) -> TwinWork:
+    def _part(self, side: Side, n_steps: int, *, looks: bool) -> TwinWork:
         start, changes = side.next()
         return TwinWork(start=start, n_steps=n_steps, changes=changes)
 

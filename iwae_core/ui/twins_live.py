@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from iwae_core.bounds.objectives import OBJECTIVES
 from iwae_core.runtime import watched
+from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.queue import Lane
 from iwae_core.runtime.twin_slices import shape
 from iwae_core.runtime.twins import TwinRun
@@ -61,7 +62,13 @@ def transport(pair: TwinRun, play: Callable[[TwinRun], None]) -> None:
             st.button("Pause", on_click=pair.pause, icon=":material/pause:", type="primary")
         else:
             st.button(
-                "Play", on_click=play, args=(pair,), icon=":material/play_arrow:", type="primary"
+                "Play",
+                on_click=play,
+                args=(pair,),
+                icon=":material/play_arrow:",
+                type="primary",
+                help=f"Both go on until paused. One browser may play {Limits().n_playing} runs at "
+                "a time; a pair counts as two.",
             )
         st.button(
             "Step", on_click=pair.step, icon=":material/skip_next:", help="One update of both."
