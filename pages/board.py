@@ -16,7 +16,7 @@ def explore() -> None:
     with left:
         scenes.choose(link, board.SETTINGS, board.SCENES, tells=board.predicted(link))
     with middle:
-        controls.choice(link, board.KIND, "Data", names=board.KINDS)
+        board.kind_control(link)
     with right:
         if board.config(link).on_oracle:
             controls.choice(link, board.VIEW, "Cells show", names=board.VIEWS)

@@ -11,7 +11,7 @@ const WORDS = {
 
 // How a run stands: `mode` is the server's, or "back" for a look at an earlier step, of which the
 // nearest picture before it that is kept may be of the step `seen`.
-export function statusLine({ meta, heldOut, deep }, mode, step, seen = step) {
+export function statusLine({ meta, heldOut, deep, steps }, mode, step, seen = step) {
   if (!meta) return "Starting …";
   const { steps_per_second: speed, n_samples: K, cause } = meta;
   const parts = [
@@ -22,7 +22,9 @@ export function statusLine({ meta, heldOut, deep }, mode, step, seen = step) {
   if (speed && mode === "playing") parts.push(`${Math.round(speed)} steps/s`);
   if (meta.queue && mode === "playing") parts.push(meta.queue);
   const bounds = heldOut[after(heldOut, step) - 1];
-  if (bounds) parts.push(boundsText(K, bounds, deep[after(deep, step) - 1], step));
+  // K may have been changed since: then the bound with it is not known yet.
+  const same = (steps.points[after(steps.points, bounds?.[0]) - 1]?.[3] ?? K) === K;
+  if (bounds) parts.push(boundsText(same ? K : null, bounds, deep[after(deep, step) - 1], step));
   // Bounds are taken now and then: far back those in sight may be of a much earlier step.
   if (bounds && mode === "back" && bounds[0] !== step) parts.push(`bounds of step ${thousands(bounds[0])}`);
   if (cause) parts.push(cause);
@@ -38,7 +40,7 @@ function word({ replaying_to: goal, opening_to: opening, asked_for: asked }, mod
 }
 
 function boundsText(K, [, one, ofK, many], deep, step) {
-  const names = new Map([["L₁", one], [`L${sub(K)}`, ofK], ["L₆₄", many]]);
+  const names = new Map([["L₁", one], ...(K === null ? [] : [[`L${sub(K)}`, ofK]]), ["L₆₄", many]]);
   // A bound that comes rarely stands beside the others only while it is about the same model.
   if (deep && deep[0] >= 0.95 * step) names.set("L₅₁₂", deep[1]);
   const known = [...names].filter(([, value]) => Number.isFinite(value));

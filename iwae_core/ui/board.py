@@ -6,7 +6,7 @@ import streamlit as st
 
 from iwae_core.evaluation.studies.scene import Scene
 from iwae_core.runtime.board import KINDS, TRAIN_K, BoardConfig
-from iwae_core.ui import predict
+from iwae_core.ui import predict, scenes
 from iwae_core.ui.fields import ChoiceField, Field, IntField, SeedField, StopField
 from iwae_core.ui.url import Link
 
@@ -49,6 +49,27 @@ SCENES = {
 }
 # Whose trainings are in assets.
 SHIPPED = {name: SCENES[name] for name in ("round", "free", "digits")}
+
+
+def kind_control(link: Link) -> None:
+    """Which data; whoever sees a scene goes on to the scene with the other data."""
+    key = link.key(KIND)
+    on_scene = any(config(link) == scene_config(name) for name in SCENES)
+
+    def follow() -> None:
+        chosen = st.session_state[key]
+        if on_scene and chosen in SCENES:
+            scenes.apply(link, SETTINGS, SCENES[chosen])
+
+    value = st.segmented_control(
+        "Data",
+        KIND.choices,
+        format_func=KINDS.__getitem__,
+        required=True,
+        key=key,
+        on_change=follow,
+    )
+    link.accept(KIND, value or KIND.default)
 
 
 def steps_control(link: Link) -> None:

@@ -82,7 +82,11 @@ def actions(keeper: Keeper, link: Link, adopt: Adopt, leaves: Sequence[Leaf]) ->
         help="One .zip: the network, every setting and change, the curves as CSV, and a script "
         "that trains the same run again. A small uploaded table travels along.",
     )
-    with row.popover("Delete", icon=":material/delete:", disabled=not chosen):
+    # Another number of runs makes another box, and that one is closed.
+    asking = row.popover(
+        "Delete", icon=":material/delete:", disabled=not chosen, key=f"kept.ask.{len(by_id)}"
+    )
+    with asking:
         st.markdown(f"Delete {_count(len(chosen))}? This cannot be undone.")
         st.button(
             f"Delete {_count(len(chosen))}",

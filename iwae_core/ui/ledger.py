@@ -60,9 +60,8 @@ def names() -> dict[str, str]:
 
 def sort(link: Link) -> None:
     """Place the filter, and the switch that gives all verdicts away."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        controls.choice(link, VERDICT, "Verdict", names=names())
-        controls.toggle(link, SHOWN, "Show all verdicts", help="Also those you have not judged.")
+    controls.choice(link, VERDICT, "Verdict", names=names())
+    controls.toggle(link, SHOWN, "Show all verdicts", help="Also those you have not judged.")
     judged = [one for one in CLAIMS if link.value(SAID[one.name]) != predict.OPEN]
     agreed = sum(FILTERS[link.value(SAID[one.name])] == one.verdict for one in judged)
     hidden = sum(not revealed(link, one) for one in CLAIMS)

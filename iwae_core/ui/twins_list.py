@@ -104,7 +104,11 @@ def actions(
         help="One .zip: A.zip and B.zip, each a run that the page Train imports, and pair.csv, "
         "how the two compare.",
     )
-    with row.popover("Delete pair", icon=":material/delete:", disabled=none):
+    # Another number of pairs makes another box, and that one is closed.
+    asking = row.popover(
+        "Delete pair", icon=":material/delete:", disabled=none, key=f"twins.ask.{len(by_id)}"
+    )
+    with asking:
         st.markdown("Delete both runs of this pair? This cannot be undone.")
         st.button(
             "Delete both",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from iwae_core.view import theme
 
+_FEW = 40
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 
 
@@ -66,7 +67,7 @@ def held_out(comparison: Comparison) -> go.Figure:
                 y=bounds,
                 mode="lines+markers",
                 line={"color": color, "width": 2, "dash": dash},
-                # A mark at the end only: it tells the lines apart where color does not.
+                # A mark at the end tells the lines apart where color does not.
                 marker={"symbol": symbol, "size": _sizes(len(steps)), "color": color},
                 name=f"{escape(branch.title)}: {label}",
                 hovertemplate="step %{x}: %{y:.3f} nats<extra></extra>",
@@ -91,4 +92,5 @@ def held_out(comparison: Comparison) -> go.Figure:
 
 
 def _sizes(n: int) -> list[int]:
-    return [0] * max(0, n - 1) + [9] * min(1, n)
+    """Of the marks: while looks are few each has one, since between them nothing is known."""
+    return [5 if n <= _FEW else 0] * max(0, n - 1) + [9] * min(1, n)

@@ -218,3 +218,18 @@ def test_a_board_of_digits_takes_its_rows_from_the_trials(monkeypatch):
     assert not report.knows_truth
     np.testing.assert_allclose(report.mean[1, 1], rows[1].found["L_64"].mean())
     assert ruler_board.below_truth(report)[0].shape == (4, 2)
+
+
+def test_other_data_bring_the_board_that_is_shipped_for_them():
+    app = harness.open_page(NAME, answer="most")
+    for kind in ("digits", "free"):
+        (data,) = [g for g in app.get("button_group") if g.proto.label == "Data"]
+        data.set_value(kind).run()
+        harness.assert_no_error(app)
+        _, arrays = cells(app)
+        np.testing.assert_array_equal(arrays["mean"], raw(kind)[1]["mean"])
+    # settings of the reader's own stay
+    app = harness.open_page(NAME, answer="most", steps=100)
+    (data,) = [g for g in app.get("button_group") if g.proto.label == "Data"]
+    data.set_value("free").run()
+    assert app.query_params["steps"] == "100"

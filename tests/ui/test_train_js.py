@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from iwae_core.places import ASSETS
+from iwae_core.view.numbers import MINUS
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 
@@ -128,3 +129,35 @@ def test_a_long_curve_keeps_its_means_and_its_ends(tmp_path):
     expected = np.interp(5000.5, points[:, 0], points[:, 1])
     np.testing.assert_allclose(there[:2], [5000.5, expected], atol=1e-9)
     assert before == (points[:, 0] <= 5000).sum()
+
+
+def test_a_bound_with_k_samples_is_named_by_the_k_it_was_taken_with_or_left_out(tmp_path):
+    for path in (ASSETS / "components").glob("*.js"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "run.js").write_text(
+        """
+        globalThis.ResizeObserver = class { observe() {} };
+        const { statusLine } = await import("./train_words.js");
+        const { Series } = await import("./train_series.js");
+        const steps = new Series();
+        for (let step = 1; step <= 50; step++) steps.push([step, -25, 2, 5]);
+        const feed = (n_samples) => ({
+          meta: { n_samples, replaying_to: null, opening_to: null, asked_for: true },
+          heldOut: [[0, -30, -28, -27], [50, -26, -25, -24]], deep: [], steps,
+        });
+        console.log(JSON.stringify([
+          statusLine(feed(5), "paused", 50), statusLine(feed(96), "paused", 50),
+          statusLine(feed(5), "back", 40),
+        ]));
+        """
+    )
+    answer = subprocess.run(
+        ["node", tmp_path / "run.js"], capture_output=True, text=True, check=True
+    )
+    told, changed, back = (
+        line.replace("\u00a0", " ").replace(MINUS, "-") for line in json.loads(answer.stdout)
+    )
+    assert told == "Paused · step 50 · K = 5 · L₁ = -26.00, L₅ = -25.00, L₆₄ = -24.00 nats"
+    assert changed == "Paused · step 50 · K = 96 · L₁ = -26.00, L₆₄ = -24.00 nats"
+    assert back.endswith("L₁ = -30.00, L₅ = -28.00, L₆₄ = -27.00 nats · bounds of step 0")
