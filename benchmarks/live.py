@@ -35,7 +35,7 @@ from iwae_core.runtime.wire import unpack
 from iwae_core.training import TrainConfig, advance, begin
 
 TARGETS = {"drawn": 30, "loss_points": 10, "pause_ms": 150, "kept": 0.9, "kept_by_slices": 0.95}
-POLL_SECONDS = 0.08
+POLL_SECONDS = 0.05
 ROOT = "document.querySelector('.lab-train')"
 
 # Presses Pause: when the first frame after it is drawn, which stands where it was pressed (as a
@@ -125,13 +125,13 @@ def polled(routes: list[str]):
     over = threading.Event()
 
     def poll(route: str) -> None:
-        since = -1
+        since = news = -1
         with httpx.Client() as client:
             while not over.wait(POLL_SECONDS):
                 names = ("steps", "seen", "held", "deep")
-                query = {"generation": 1} | dict.fromkeys(names, since)
+                query = {"generation": 1, "news": news} | dict.fromkeys(names, since)
                 meta, _ = unpack(client.get(route, params=query).content)
-                since = meta["step"]
+                since, news = meta["step"], meta["news"]
 
     threads = [threading.Thread(target=poll, args=(route,)) for route in routes]
     for thread in threads:

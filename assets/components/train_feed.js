@@ -1,11 +1,12 @@
 // What the browser knows of a run. News comes from /live/<run id> in a loop that asks again only when
-// the last answer is taken in, so a slow server or browser slows the picture and never piles up.
+// the last answer is taken in, so a slow server or browser slows the picture and never piles up. The
+// server answers when there is news, or after a second.
 
 import { Film, glancesOf } from "./train_film.js";
 import { Series } from "./train_series.js";
 import { unpack } from "./wire.js";
 
-const PLAYING_MS = 80;
+const PLAYING_MS = 50;
 const IDLE_MS = 350;
 const HIDDEN_MS = 2000;
 const MOST_BOUNDS = 4096;
@@ -46,7 +47,9 @@ export class Feed {
   // The last step of each kind that has arrived; a run that is still to begin says "step 0" before.
   known() {
     const [held, deep] = [this.heldOut, this.deep].map((rows) => rows.at(-1)?.[0] ?? -1);
-    return { generation: this.generation, steps: this.steps.latest, seen: this.film.end, held, deep };
+    const known = { generation: this.generation, steps: this.steps.latest, seen: this.film.end, held, deep };
+    // A hidden page asks seldom instead: the browser has few connections to one server.
+    return this.meta && !document.hidden ? { ...known, news: this.meta.news } : known;
   }
 
   address(query) {

@@ -10,7 +10,7 @@ import { dress, tones } from "./tones.js";
 import { unpack } from "./wire.js";
 
 const views = new WeakMap(); // parentElement -> View
-const PLAYING_MS = 150;
+const PLAYING_MS = 50;
 const IDLE_MS = 350;
 const AWAY_MS = 2000;
 const MOST_ROWS = 8000;
@@ -88,7 +88,9 @@ class View {
       let pause = IDLE_MS;
       const askedAt = performance.now();
       try {
-        const query = `since=${this.since}&generation=${this.generation}`;
+        // With the number of the last news the server waits for more, a second at most.
+        const news = this.meta && !document.hidden ? `&news=${this.meta.news}` : "";
+        const query = `since=${this.since}&generation=${this.generation}${news}`;
         const address = new URL(`twins-live/${this.data.run_id}?${query}`, document.baseURI);
         const answer = await fetch(address, { cache: "no-store" });
         if (this.ticket !== ticket) return;

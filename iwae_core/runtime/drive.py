@@ -52,6 +52,7 @@ class Drive(ABC, Generic[W, D]):
         executor: Where slices run.
         is_closed: Whether it has been ended for good.
         on_news: Called at every news, with the run locked: it must only take note and return.
+        n_news: How often something has changed that its page shows.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Drive(ABC, Generic[W, D]):
         self.executor = executor
         self.is_closed = False
         self.on_news: Callable[[], None] = lambda: None
+        self.n_news = 0
         self.last_poll = clock()
         self._lease_seconds = lease_seconds
         self._clock = clock
@@ -87,6 +89,7 @@ class Drive(ABC, Generic[W, D]):
         self._is_asked_for = any(isinstance(start, Origin) for start in starts)
         self._tempo.seconds_per_step = 0.0
         self._forget()
+        self.n_news += 1
         self._send(0, looks=True)
 
     # What a kind of run says --------------------------------------------------------------------
@@ -204,7 +207,7 @@ class Drive(ABC, Generic[W, D]):
         if cause:
             self._stop(cause)
             return
-        self.on_news()
+        self._tell()
         if self.is_watched() or self._steps_left:
             self._submit()
         self._under_way()
@@ -217,4 +220,8 @@ class Drive(ABC, Generic[W, D]):
     def _stop(self, cause: str) -> None:
         self._drop_slice()
         self._mode, self._cause, self._until = "stopped", cause, None
+        self._tell()
+
+    def _tell(self) -> None:
+        self.n_news += 1
         self.on_news()

@@ -162,3 +162,4 @@ class LiveRun(LockStep[Work, Done]):
             self._looks.took_deep(seen)
             # What failed once at a step is not asked again there: the curve has a gap.
             self.history.add_deep(step, seen.bound if seen is not None else math.nan)
+            self.n_news += 1

@@ -26,7 +26,7 @@ class LockStep(Drive[W, D], Generic[W, D]):
         with self._lock:
             self._is_asked_for, self._until = True, None
             self._go()
-            self.on_news()
+            self._tell()
 
     def open(self, until: int) -> None:
         """Take the first steps unasked, for a page that is to show something; then stand still.
@@ -37,6 +37,7 @@ class LockStep(Drive[W, D], Generic[W, D]):
             if not self._is_asked_for and self._shared_step < until:
                 self._until = until
                 self._go()
+                self.n_news += 1
 
     def pause(self) -> None:
         """Stand still at the step shown; the slice under way is dropped."""
@@ -48,7 +49,7 @@ class LockStep(Drive[W, D], Generic[W, D]):
                     self._drop_slice()
                     if self._is_replaying:  # which goes on to its end
                         self._submit()
-                self.on_news()
+                self._tell()
 
     def step(self, n_steps: int = 1) -> None:
         """Pause, then take ``n_steps`` updates."""
@@ -67,6 +68,7 @@ class LockStep(Drive[W, D], Generic[W, D]):
         """
         with self._lock:
             self._tempo.pace.set(steps_per_second, self._clock())
+            self.n_news += 1
 
     def reset(self) -> None:
         """Back to the start: same settings, same seed, paused."""
@@ -85,6 +87,7 @@ class LockStep(Drive[W, D], Generic[W, D]):
             side.change(each)
         if self._mode == "stopped" and self._has_begun and not self.is_closed:
             self._mode, self._cause = "paused", ""
+        self.n_news += 1
 
     # What its page asks -------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ def frames(request: Request) -> Response:
     News is what the browser lacks in ``generation=G``. It says how far it knows the records of the
     steps, ``steps=STEP``, and the looks at them, which may come later: glances ``seen=STEP``,
     bounds and images ``held=STEP``, bounds with 512 samples ``deep=STEP``. An earlier moment is
-    asked for by ``at=STEP``.
+    asked for by ``at=STEP``. Who says ``news=N``, as the last answer did, has had to wait for more
+    (:mod:`iwae_core.ui.waiting`).
 
     A run's id cannot be guessed and is the only key to it. Where there is no such run, the answer
     is 204, without content: a run that other settings have replaced is no fault of the page's.
@@ -73,6 +74,7 @@ class Known(NamedTuple):
 
 def message(run: LiveRun, generation: int, known: Known) -> bytes:
     """What a browser that knows so much of a generation does not know yet."""
+    news = run.n_news  # counted first: what comes meanwhile is told twice rather than not at all
     if run.status().generation != generation:
         known = Known()
     status, seen = run.look(known.seen)
@@ -80,7 +82,7 @@ def message(run: LiveRun, generation: int, known: Known) -> bytes:
         known = Known()
         status, seen = run.look(known.seen)
     glances = seen.glances if known.seen >= 0 else seen.glances[-1:]
-    meta = _standing(status) | {"queue": _queue(run)}
+    meta = _standing(status) | {"queue": _queue(run), "news": news}
     arrays: Arrays = {
         "steps": _after(seen.steps, known.steps),
         "held_out": _after(seen.held_out, known.held),

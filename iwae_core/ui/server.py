@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from iwae_core import __version__
 from iwae_core.runtime import executor
-from iwae_core.ui import preload, sockets, static, warmup
+from iwae_core.ui import preload, sockets, static, waiting, warmup
 from iwae_core.ui.browser import BrowserCookie
 
 # The options the app relies on; a test compares this report with .streamlit/config.toml.
@@ -78,18 +78,28 @@ def health(request: Request) -> Response:
     )
 
 
-def frames(request: Request) -> Response:
+async def frames(request: Request) -> Response:
     """Answer ``/live/{run_id}``; imported at the first call, as torch would delay the start."""
-    from iwae_core.ui import live
 
-    return live.frames(request)
+    def answer() -> Response:
+        from iwae_core.ui import live
+
+        return live.frames(request)
+
+    await waiting.for_news(request, "RUNS")
+    return await asyncio.to_thread(answer)
 
 
-def twin_frames(request: Request) -> Response:
+async def twin_frames(request: Request) -> Response:
     """Answer ``/twins-live/{run_id}``; imported at the first call for the same reason."""
-    from iwae_core.ui import twins_live
 
-    return twins_live.frames(request)
+    def answer() -> Response:
+        from iwae_core.ui import twins_live
+
+        return twins_live.frames(request)
+
+    await waiting.for_news(request, "PAIRS")
+    return await asyncio.to_thread(answer)
 
 
 def open_store() -> None:

@@ -136,6 +136,7 @@ def frames(request: Request) -> Response:
 
 def message(pair: TwinRun, since: int, generation: int) -> bytes:
     """What a browser that has seen step ``since`` of a generation does not know yet."""
+    news = pair.n_news
     status, seen = pair.look()
     if status.generation != generation:
         since = -1
@@ -149,6 +150,7 @@ def message(pair: TwinRun, since: int, generation: int) -> bytes:
         "replaying_to": status.replaying_to,
         "opening_to": status.opening_to,
         "asked_for": status.is_asked_for,
+        "news": news,
         "queue": pair.executor.standing().sentence if isinstance(pair.executor, Lane) else "",
     }
     arrays: dict[str, NDArray[Any]] = {
