@@ -22,6 +22,7 @@ from iwae_core.runtime.attempts import attempt_all
 from iwae_core.runtime.lineage import Origin
 from iwae_core.runtime.pace import Tempo
 from iwae_core.runtime.parts import PartDone, PartWork
+from iwae_core.runtime.queue import Lane
 from iwae_core.runtime.side import Side
 from iwae_core.runtime.status import Mode
 from iwae_core.training import TrainConfig
@@ -85,7 +86,7 @@ class Drive(ABC, Generic[W, D]):
         self._mode: Mode = "paused"
         self._cause = ""
         self._steps_left = 0  # of a single-step request
-        self._until: int | None = None  # of an opening
+        self._open_until(None)
         self._is_asked_for = any(isinstance(start, Origin) for start in starts)
         self._tempo.seconds_per_step = 0.0
         self._forget()
@@ -136,6 +137,13 @@ class Drive(ABC, Generic[W, D]):
         """Those in force, of each side."""
         return tuple(side.config for side in self._sides)
 
+    def _open_until(self, step: int | None) -> None:
+        """Go on unasked until a step, behind all that is asked for; or no more, with None."""
+        self._until = step
+        if isinstance(self.executor, Lane):
+            # Not with its first look: where many play, it would never come to be seen at all.
+            self.executor.can_wait = step is not None and self._has_begun
+
     @property
     def _has_begun(self) -> bool:
         return all(side.state is not None for side in self._sides)
@@ -168,6 +176,7 @@ class Drive(ABC, Generic[W, D]):
         elif self._mode == "playing" and self._tempo.pace.may_go(self._clock()):
             n_steps = self._slice_steps()
             if self._until is not None:  # few steps, of which there is to be much to see
+                self._open_until(self._until)
                 n_steps = min(n_steps, self._until - self._shared_step, -(-self._until // _LOOKS))
             self._send(n_steps, looks=self._until is not None)
 
@@ -203,7 +212,8 @@ class Drive(ABC, Generic[W, D]):
         if not was_replaying:
             self._steps_left = max(0, self._steps_left - n_taken)
         if self._until is not None and self._shared_step >= self._until:
-            self._mode, self._until = "paused", None
+            self._mode = "paused"
+            self._open_until(None)
         if cause:
             self._stop(cause)
             return
@@ -219,7 +229,8 @@ class Drive(ABC, Generic[W, D]):
 
     def _stop(self, cause: str) -> None:
         self._drop_slice()
-        self._mode, self._cause, self._until = "stopped", cause, None
+        self._mode, self._cause = "stopped", cause
+        self._open_until(None)
         self._tell()
 
     def _tell(self) -> None:

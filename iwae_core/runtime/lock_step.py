@@ -24,7 +24,8 @@ class LockStep(Drive[W, D], Generic[W, D]):
     def play(self) -> None:
         """Go on until paused."""
         with self._lock:
-            self._is_asked_for, self._until = True, None
+            self._is_asked_for = True
+            self._open_until(None)
             self._go()
             self._tell()
 
@@ -35,7 +36,7 @@ class LockStep(Drive[W, D], Generic[W, D]):
         """
         with self._lock:
             if not self._is_asked_for and self._shared_step < until:
-                self._until = until
+                self._open_until(until)
                 self._go()
                 self.n_news += 1
 
@@ -44,7 +45,7 @@ class LockStep(Drive[W, D], Generic[W, D]):
         with self._lock:
             if self._mode == "playing":
                 self._mode = "paused"
-                self._until = None
+                self._open_until(None)
                 if self._has_begun:  # else it is still to begin, paused or not
                     self._drop_slice()
                     if self._is_replaying:  # which goes on to its end

@@ -3,6 +3,7 @@
 An executor alone works first come, first served. That is fair to runs, which have one slice in it
 at a time, but not to people: four tabs would get four turns. Here the browser that was served
 longest ago is next, and its runs share its turns.
+What nobody has asked for, the first steps of a page that was opened, waits until nobody else does.
 No more slices are handed to the executor than its workers can begin on, and one that is ready when
 a worker gets free; so the order is known, and a slice that nobody wants any more never runs.
 """
@@ -10,7 +11,7 @@ a worker gets free; so the order is known, and a slice that nobody wants any mor
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from functools import partial
@@ -113,14 +114,11 @@ class FairQueue:
 
     def _order(self) -> list[_Item]:
         """The waiting slices as they will be handed over, if none comes or goes."""
-        waiting = {owner: list(items) for owner, items in self._waiting.items()}
+        waiting = {owner: deque(items) for owner, items in self._waiting.items()}
         served, order = dict(self._served), []
         for turn in range(sum(map(len, waiting.values()))):
-            owner = min(waiting, key=lambda each: served.get(each, -1))
-            order.append(waiting[owner].pop(0))
-            served[owner] = self._n_turns + turn
-            if not waiting[owner]:
-                del waiting[owner]
+            order.append(_take_next(waiting, served))
+            served[order[-1].lane.owner] = self._n_turns + turn
         return order
 
     def submit(self, lane: "Lane", work: Callable[[], "Future[Any]"]) -> "Future[Any]":
@@ -136,13 +134,10 @@ class FairQueue:
             with self._lock:
                 if len(self._handed) >= self.n_workers + _READY or not self._waiting:
                     return
-                owner = min(self._waiting, key=lambda each: self._served.get(each, -1))
-                item = self._waiting[owner].popleft()
-                if not self._waiting[owner]:
-                    del self._waiting[owner]
+                item = _take_next(self._waiting, self._served)
                 if not item.promise.set_running_or_notify_cancel():
                     continue
-                self._note_served(owner)
+                self._note_served(item.lane.owner)
                 if len(self._handed) < self.n_workers:
                     item.began_at = self._clock()
                 self._handed.append(item)
@@ -184,12 +179,32 @@ class FairQueue:
         self._hand_over()
 
 
+def _take_next(waiting: dict[str, deque[_Item]], served: Mapping[str, int]) -> _Item:
+    """Take out the slice whose turn it is: asked for before unasked, then by browser."""
+
+    def turn(owner: str) -> tuple[bool, int]:
+        return all(item.lane.can_wait for item in waiting[owner]), served.get(owner, -1)
+
+    owner = min(waiting, key=turn)
+    item = min(waiting[owner], key=lambda each: each.lane.can_wait)
+    waiting[owner].remove(item)
+    if not waiting[owner]:
+        del waiting[owner]
+    return item
+
+
 class Lane(Executor):
-    """One run's way into the queue."""
+    """One run's way into the queue.
+
+    Attributes:
+        owner: The browser whose turn it takes.
+        can_wait: Whether its slices give way to all that somebody has asked for.
+    """
 
     def __init__(self, queue: FairQueue, owner: str) -> None:
         self._queue = queue
         self.owner = owner
+        self.can_wait = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Queue a call for the workers."""

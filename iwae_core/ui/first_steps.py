@@ -2,9 +2,9 @@
 
 Only what the page begins with does so, once in a session: what a control begins later, what is
 started over and what the address names stand where they stand. The steps are few, and fewer where
-each is dear, so that a class that opens the page at once costs the server little; they wait in the
-same queue as any others, count against the same limits, and leave nothing in the store. How many
-there are depends on the settings alone: the same link gives the same picture.
+each is dear; they wait behind all that somebody has asked for, so that a class that opens the page
+at once keeps nobody from playing; they count against the same limits, and leave nothing in the
+store. How many there are depends on the settings alone: the same link gives the same picture.
 """
 
 from typing import Any

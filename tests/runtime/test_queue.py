@@ -167,3 +167,41 @@ def test_live_runs_go_through_it_as_through_any_executor(workers):
     while workers.pool.waiting:
         workers.finish_all()
     assert workers.queue.lane("x").standing().n_runs == 0
+
+
+def test_first_steps_that_nobody_asked_for_wait_until_nobody_else_does(workers):
+    def begun(name):
+        return LiveRun(SMALL, workers.queue.lane(name), slice_seconds=0.02)
+
+    opened = [begun(name) for name in "abc"]
+    for run in opened:
+        run.open(300)
+    while any(run.status().step < 1 for run in opened):  # first looks, then some steps, in turn
+        workers.finish_all()
+    player = begun("d")
+    other = begun("e")
+    workers.finish_all()
+    workers.finish_all()
+    for run in (player, other):
+        run.play()
+    for _ in range(6):  # what was handed over before
+        workers.finish_all()
+    stood = [run.status().step for run in opened]
+    at = player.status().step + other.status().step
+    for _ in range(10):
+        workers.finish_all()
+    # Three slices are handed over at a time, one of them to wait for a worker: the two that were
+    # asked for and one of the others, which so goes on, but never before them.
+    assert player.status().step + other.status().step > at
+    behind = sum(run.status().step - step for run, step in zip(opened, stood, strict=True))
+    assert behind <= 5 * 38
+    new = begun("f")  # its first look has its turn
+    new.open(300)
+    for _ in range(6):
+        workers.finish_all()
+    assert new.state is not None
+    opened[0].play()  # and whoever takes over has one at once
+    step = opened[0].status().step
+    for _ in range(6):
+        workers.finish_all()
+    assert opened[0].status().step > step
