@@ -44,3 +44,16 @@ def test_a_press_takes_over_at_once(visit):
     assert at < of_all
     press(page, "Step")
     until(page, f"mode === 'paused' && step === '{at + 1}'")
+
+
+def test_a_run_that_diverges_at_once_says_so_in_words(visit):
+    page = opened(visit(), "?rate=0.2&activation=relu")
+    press(page, "Step")
+    until(page, "mode === 'paused' && step === '1'")
+    words = page.locator(".lab-train-status")
+    words.get_by_text("held-out bounds are not finite: the run has diverged").wait_for()
+    page.get_by_text("Weights of one datapoint: no longer numbers").wait_for()
+    press(page, "Play")
+    until(page, "mode === 'stopped'")
+    words.get_by_text("stopped at step 2: the log weights are no longer finite").wait_for()
+    assert "NaN" not in page.locator(".lab-train").inner_text()
