@@ -214,8 +214,8 @@ class View {
     dress(this.root, worn.mode);
     const step = this.step();
     if (!moving || this.frames % WORDS_EVERY === 0) this.putInWords(step);
-    // Who wants no motion sees the first steps when they are taken.
-    const waits = still() && feed.meta?.opening_to != null;
+    // Who wants no motion sees the start, and the first steps when they are taken.
+    const waits = still() && feed.meta?.opening_to != null && this.frames > 0;
     if (feed.meta && !waits) {
       this.panels.paint({
         feed, step, tones: worn, back: this.back, title: this.data.objective_title, K: feed.meta.n_samples,

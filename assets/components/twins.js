@@ -149,7 +149,9 @@ class View {
     this.tones = tones(this.parent);
     dress(this.root, this.tones.mode);
     this.paintStatus();
-    const waits = still() && this.meta?.opening_to != null; // to be shown when it stands
+    // Who wants no motion sees the start, and the first steps when they are taken.
+    const waits = still() && this.meta?.opening_to != null && this.started;
+    this.started = Boolean(this.looks);
     if (this.covered()) {
       this.cover("bounds", "Two rulers, held-out data");
       this.cover("apart", "B less A");
