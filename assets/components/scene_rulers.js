@@ -84,14 +84,14 @@ function drawCell(pen, at, view, model, tones) {
   const middle = x + wide / 2;
   const isBest = model.best[at % model.C] === Math.floor(at / model.C);
   const unknown = model.covered && at % model.C ? "?" : "…";
-  const told = (decimals) => fixed(model.shown[at], decimals);
+  const short = (number) => (narrow ? number.replace(/^(\D?)0\./, "$1.") : number); // .438 for 0.438
+  const told = (decimals) => short(fixed(model.shown[at], decimals));
   const full = known ? told(model.view === "gap" ? 3 : 2) : unknown;
   // On a phone two figures before the point leave room for one behind it; the cards have more.
   const text = known && pen.measureText(full).width > wide - 4 ? told(1) : full;
   note(pen, text, middle, y + 36, { color: tones.text, align: "center", bold: isBest && known });
   if (!known || !Number.isFinite(model.errors[at])) return;
-  const error = `±${fixed(model.errors[at], 3)}`;
-  note(pen, narrow ? error.replace("0.", ".") : error, middle, y + 53, { color: tones.muted, align: "center" });
+  note(pen, `±${short(fixed(model.errors[at], 3))}`, middle, y + 53, { color: tones.muted, align: "center" });
 }
 
 function frame(pen, { x, y }, wide, color, dashed) {

@@ -75,7 +75,10 @@ def test_the_scripts_stand_side_by_side_with_their_differences_marked(visit, sch
         "all => [...new Set(all.map(e => getComputedStyle(e).backgroundColor))].length"
     )
     assert colors == 2
-    assert page.locator(".lab-table a[target=_blank]").count() == 30
+    links = page.locator(".lab-table a[target=_blank]")
+    assert links.count() == 30
+    color = links.first.evaluate("link => getComputedStyle(link).color")
+    assert color == {"light": "rgb(0, 114, 178)", "dark": "rgb(86, 180, 233)"}[scheme]
 
 
 def test_on_a_phone_differing_lines_stand_in_turn_and_common_ones_once(visit):
