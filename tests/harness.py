@@ -2,10 +2,12 @@
 
 import base64
 import contextlib
+import io
 import json
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from html import unescape
 from typing import NamedTuple
 
@@ -128,3 +130,46 @@ def assert_no_error(app: AppTest) -> None:
     """Hold that the page raised nothing and shows no error box."""
     assert not app.exception, [error.value for error in app.exception]
     assert not app.error, [error.value for error in app.error]
+
+
+def printed(script: str) -> str:
+    """Run a script as a reader would, and give what it prints."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
+    return out.getvalue()
+
+
+def values(script: str) -> dict[str, float]:
+    """Run a script and read the numbers that it prints as ``name = number``."""
+    return {name: float(found) for name, found in re.findall(r"(\w+) = (\S+)", printed(script))}
+
+
+def box(app: AppTest, label: str):
+    """The menu or the slider of that label."""
+    (found,) = [
+        control for control in (*app.selectbox, *app.select_slider) if control.label == label
+    ]
+    return found
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait for something that happens beside the page, in a worker or a thread."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+class Inline(Executor):
+    """Works at once, in this process, so that a test may change what is worked out."""
+
+    def submit(self, fn, /, *args):
+        """A promise that is kept already."""
+        future = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(fn(*args))
+        except Exception as fault:
+            future.set_exception(fault)
+        return future

@@ -1,12 +1,10 @@
 """The lesson on better proposals: its parts, its address and its numbers."""
 
-import contextlib
-import io
 import re
 
 import numpy as np
 import pytest
-from harness import assert_no_error, open_page, predict, scene, until
+from harness import assert_no_error, open_page, predict, scene, until, values
 
 from iwae_core.evaluation.studies import board, rare, self_normalized, two_proposals
 from iwae_core.evaluation.studies.board import BoardConfig
@@ -30,13 +28,6 @@ MODULES = {
 def _workers():
     yield
     executor.stop_shared()
-
-
-def values(script):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return {name: float(found) for name, found in re.findall(r"(\w+) = (\S+)", out.getvalue())}
 
 
 class FakeLink:

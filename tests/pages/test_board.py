@@ -1,14 +1,11 @@
 """The page *Train K by test K*: its cells, its warnings, what it works out, its scripts."""
 
-import contextlib
-import io
 import json
-import re
-from concurrent.futures import Executor, Future
 
 import harness
 import numpy as np
 import pytest
+from harness import Inline, values
 from scipy.stats import multivariate_normal
 
 from iwae_core.evaluation.studies import ruler_board, rulers
@@ -23,19 +20,6 @@ from iwae_core.ui import board, board_picture
 from iwae_core.ui import jobs as ui_jobs
 
 NAME = "board"
-
-
-class Inline(Executor):
-    """Works at once, in this process."""
-
-    def submit(self, fn, /, *args):
-        future = Future()
-        future.set_running_or_notify_cancel()
-        try:
-            future.set_result(fn(*args))
-        except Exception as fault:
-            future.set_exception(fault)
-        return future
 
 
 @pytest.fixture
@@ -66,13 +50,6 @@ def press(app, label):
     (button,) = [button for button in app.button if button.label.startswith(label)]
     button.click().run()
     harness.assert_no_error(app)
-
-
-def values(script):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return {name: float(value) for name, value in re.findall(r"(\w+) = (\S+)", out.getvalue())}
 
 
 def test_before_the_prediction_only_the_elbo_is_uncovered():

@@ -1,11 +1,10 @@
 """Show the code: each script of these lessons, run, prints the numbers of its page."""
 
-import contextlib
-import io
 import re
 
 import numpy as np
 import pytest
+from harness import printed, values
 
 from iwae_core.evaluation.studies import choices, tightness, weighting
 from iwae_core.evaluation.studies.tightness import TightnessConfig
@@ -13,17 +12,6 @@ from iwae_core.evaluation.studies.weighting import WeightingConfig
 from iwae_core.ui import code
 from iwae_core.ui import tightness as tightness_page
 from iwae_core.ui import weighting as weighting_page
-
-
-def printed(script):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return out.getvalue()
-
-
-def values(script):
-    return {name: float(value) for name, value in re.findall(r"(\w+) = (\S+)", printed(script))}
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,11 @@
 """The lesson on the bound: its four parts, their controls, their address and their numbers."""
 
-import contextlib
-import io
 import math
-import re
 
 import numpy as np
 import pytest
 import torch
-from harness import assert_no_error, code, open_page, predict, scene, with_more
+from harness import assert_no_error, code, open_page, predict, scene, values, with_more
 from scipy.special import logsumexp
 
 from iwae_core.evaluation.studies import coins, elbo_ways, layers, microscope, saved, tightness
@@ -224,26 +221,19 @@ def test_a_q_without_layers_offers_to_work_them_out():
     assert not [b for b in open_page(NAME, part="curve").button if "layers" in b.label]
 
 
-def printed(script):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return {name: float(v) for name, v in re.findall(r"(\w+) = (\S+)", out.getvalue())}
-
-
 def test_the_scripts_of_the_parts_print_the_pages_numbers():
     at = coins.CoinsConfig(shift=0.7, seed=3)
     report = coins.run(at)
-    found = printed(bound_coins.script(at, 8))
+    found = values(bound_coins.script(at, 8))
     assert found["needle"] == pytest.approx(report.needle[3], rel=1e-8)
     assert found["elbo_of_these"] == pytest.approx(report.needle[0], rel=1e-8)
     asked = microscope.MicroscopeConfig(law="pareto", sigma=0.3, n_samples=4, seed=2)
     lens = microscope.run(asked)
-    found = printed(bound_jensen.script(asked))
+    found = values(bound_jensen.script(asked))
     for name in ("gap", "approximate_gap", "share_above"):
         assert found[name] == pytest.approx(getattr(lens, name), rel=1e-8)
     config = elbo_ways.ElboWaysConfig(shift=0.2, scale=1.4, n_draws=elbo_ways.MAX_DRAWS)
-    found = printed(bound_ways.script(config, 100))
+    found = values(bound_ways.script(config, 100))
     draws = elbo_ways.run(config).way("log_weight").draws[:100]
     assert found["log_weight"] == pytest.approx(draws.mean(), rel=1e-8)
     assert found["log_weight_error"] == pytest.approx(draws.std(ddof=1) / 10, rel=1e-8)

@@ -1,13 +1,12 @@
 """The lesson on gradients: its parts, its address, and the numbers it sends and prints."""
 
-import contextlib
-import io
 import re
 
 import harness
 import numpy as np
 import pytest
 import torch
+from harness import values
 
 from iwae_core.evaluation.studies import backward_cost, contributions, fans, snr
 from iwae_core.evaluation.studies.backward_cost import BackwardCostConfig, BackwardCostReport
@@ -31,14 +30,6 @@ NAME = "gradients"
 def _workers():
     yield
     executor.stop_shared()
-
-
-def values(script):
-    """Run a script and read what it prints."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return {name: float(value) for name, value in re.findall(r"(\w+) = (\S+)", out.getvalue())}
 
 
 def shown(app):

@@ -1,11 +1,11 @@
 """Kept runs on the training page: the box, the address, limits, and other people's runs."""
 
 import re
-import time
 
 import harness
 import numpy as np
 import pytest
+from harness import wait_for
 from streamlit.testing.v1 import AppTest
 
 from iwae_core.runtime import executor, kept, watched
@@ -33,13 +33,6 @@ def page():
 
 def held(app):
     return watched.find(app.session_state["runs.held"])
-
-
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def train(app, n_steps):

@@ -1,12 +1,8 @@
 """The lesson on the posterior really used: its parts, its address and its numbers."""
 
-import contextlib
-import io
-import re
-
 import numpy as np
 import pytest
-from harness import assert_no_error, code, open_page, predict, scene
+from harness import assert_no_error, box, code, open_page, predict, scene, values
 
 from iwae_core.evaluation.posterior import Grid, exact_posterior
 from iwae_core.evaluation.studies import posterior_digits as digits_study
@@ -20,18 +16,6 @@ from iwae_core.sampling.divergences import kl_divergence
 from iwae_core.ui import posterior_best, posterior_digits
 
 NAME = "posterior_used"
-
-
-def box(app, label):
-    (found,) = [c for c in (*app.selectbox, *app.select_slider) if c.label == label]
-    return found
-
-
-def values(script):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return {name: float(value) for name, value in re.findall(r"(\w+) = (\S+)", out.getvalue())}
 
 
 def kl_by_hand(log_p, log_q, cell):

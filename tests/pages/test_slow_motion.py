@@ -1,15 +1,12 @@
 """Slow motion on the Train page: what it sends is the study of the run's state; its words hold."""
 
-import contextlib
 import dataclasses
-import io
 import json
 import re
-import time
 
 import numpy as np
 import pytest
-from harness import assert_no_error, code, open_page, scene
+from harness import assert_no_error, code, open_page, printed, scene, wait_for
 
 from iwae_core.runtime import executor, watched
 from iwae_core.runtime.lineage import Lineage, replay
@@ -36,13 +33,6 @@ def press(app, label):
     (button,) = [button for button in app.button if button.label == label]
     button.click().run()
     assert_no_error(app)
-
-
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -182,18 +172,15 @@ def test_bad_values_fall_back_with_a_message(open_box):
     assert scene(app, BOX)[0]["state"] == {"slow_phase": 1.0}
 
 
-def printed(script):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    lines = out.getvalue().splitlines()
-    read = [{key: float(value) for key, value in PAIR.findall(line)} for line in lines]
-    numbers = {key: value for line in read if len(line) == 1 for key, value in line.items()}
-    return numbers, [line for line in read if len(line) > 1]
+def read(script):
+    lines = printed(script).splitlines()
+    found = [{key: float(value) for key, value in PAIR.findall(line)} for line in lines]
+    numbers = {key: value for line in found if len(line) == 1 for key, value in line.items()}
+    return numbers, [line for line in found if len(line) > 1]
 
 
 def assert_prints(script, report):
-    numbers, samples = printed(script)
+    numbers, samples = read(script)
     for name in ("ess", "elbo", "bound", "objective"):
         assert numbers[name] == pytest.approx(getattr(report, name), rel=1e-7), name
     for part in ("encoder", "decoder"):

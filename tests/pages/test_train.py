@@ -7,6 +7,7 @@ import time
 import harness
 import numpy as np
 import pytest
+from harness import wait_for
 
 from iwae_core.runtime import executor, watched
 from iwae_core.training import advance, begin
@@ -43,13 +44,6 @@ def press(app, what, value=None):
     # The buttons live in the browser; this is what one of them makes Python do.
     player.obey(held(app), what, value)
     harness.assert_no_error(app.run())
-
-
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_the_link_decides_the_run(page):

@@ -1,17 +1,15 @@
 """The page *Twins*: its controls, the rows of its table, its scripts."""
 
-import contextlib
-import io
 import json
 import re
 import time
-from concurrent.futures import Executor, Future
 from dataclasses import replace
 from html import unescape
 
 import harness
 import numpy as np
 import pytest
+from harness import Inline, printed, wait_for
 from streamlit.testing.v1 import AppTest
 
 from iwae_core.evaluation.studies import compared, use_cases
@@ -32,19 +30,6 @@ def _workers():
     yield
     kept.stop_shared()
     executor.stop_shared()
-
-
-class Inline(Executor):
-    """Works at once, in this process, so that a test may change what is measured."""
-
-    def submit(self, fn, /, *args):
-        future = Future()
-        future.set_running_or_notify_cancel()
-        try:
-            future.set_result(fn(*args))
-        except Exception as fault:
-            future.set_exception(fault)
-        return future
 
 
 @pytest.fixture
@@ -90,13 +75,6 @@ def press(app, label):
     harness.assert_no_error(app)
 
 
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 def predict(app, *answers):
     for place, answer in enumerate(answers):
         groups = [g for g in app.get("button_group") if "Predict first" in g.proto.label]
@@ -113,13 +91,6 @@ def rows(app):
         (verdict,) = re.findall(r'<dd class="verdict">(.*?)</dd>', body)
         found[name] = (cells, unescape(verdict))
     return found
-
-
-def printed(script):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return out.getvalue()
 
 
 def test_the_link_decides_both_settings():

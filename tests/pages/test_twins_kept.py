@@ -1,12 +1,12 @@
 """Kept pairs on the page *Twins*: the address, the box, the limits, and the first steps."""
 
 import io
-import time
 import zipfile
 
 import harness
 import numpy as np
 import pytest
+from harness import wait_for
 
 from iwae_core.runtime import executor, kept, watched
 from iwae_core.runtime.kept_bundle import unpack
@@ -34,13 +34,6 @@ def page():
 
 def held(app):
     return watched.PAIRS.find(app.session_state["twins.held"])
-
-
-def wait_for(condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def train(app, n_steps):

@@ -1,14 +1,11 @@
 """The lesson on failing weights: its four parts, their addresses and their numbers."""
 
-import contextlib
-import io
 import math
-import re
 
 import numpy as np
 import pytest
 import torch
-from harness import assert_no_error, code, open_page, predict, scene, until
+from harness import assert_no_error, code, open_page, predict, scene, until, values
 from scipy.stats import norm
 
 from iwae_core.evaluation.studies import how_many, lift, lucky, tails
@@ -26,14 +23,6 @@ PARTS = ("tails", "lucky", "how_many", "lift")
 def _workers():
     yield
     executor.stop_shared()
-
-
-def printed(script):
-    """What a script says, by name."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return {name: float(value) for name, value in re.findall(r"(\w+) = (\S+)", out.getvalue())}
 
 
 def choose_scene(app, name):
@@ -212,14 +201,14 @@ def test_reset_keeps_the_part_the_seed_and_what_belongs_to_other_parts():
 
 def test_the_scripts_print_the_numbers_of_the_page():
     query = {"part": "tails", "scale": 0.5, "K": 200, "seed": 4}
-    found = printed(code(open_page(NAME, **query), f"{NAME}_tails"))
+    found = values(code(open_page(NAME, **query), f"{NAME}_tails"))
     report = tails.run(tails.TailsConfig(scale=0.5, n_samples=200, seed=4))
     for name in ("exact", "tail_index", "coverage", "misses", "misses_flagged"):
         assert found[name] == pytest.approx(getattr(report, name), rel=1e-8), name
     for name in ("estimate", "std_error", "k_hat"):
         assert found[name] == pytest.approx(getattr(report, name)[0], rel=1e-7), name
 
-    found = printed(code(open_page(NAME, part="lucky", out="418.884"), f"{NAME}_lucky"))
+    found = values(code(open_page(NAME, part="lucky", out="418.884"), f"{NAME}_lucky"))
     report = lucky.run(lucky.LuckyConfig(seed=418, left_out=(883,)))
     assert found["largest_jump_at"] == report.largest[0] + 1
     for name in ("estimate", "std_error", "ess", "k_hat"):
@@ -227,7 +216,7 @@ def test_the_scripts_print_the_numbers_of_the_page():
         assert found[f"rest_{name}"] == pytest.approx(getattr(report.rest, name), rel=1e-7)
 
     query = {"part": "how_many", "mean": 0, "width": 4, "flag": 300, "seed": 2}
-    found = printed(code(open_page(NAME, **query), f"{NAME}_how_many"))
+    found = values(code(open_page(NAME, **query), f"{NAME}_how_many"))
     report = how_many.run(how_many.HowManyConfig(loc=0, scale=4, seed=2))
     score = how_many.score(300, report)
     assert found["needed"] == pytest.approx(report.needed)
@@ -235,7 +224,7 @@ def test_the_scripts_print_the_numbers_of_the_page():
     assert found["within_at_flag"] == pytest.approx(score.within_at_flag)
 
     query = {"part": "lift", "shift": 2, "ratio": 1, "d": 120, "seed": 3}
-    found = printed(code(open_page(NAME, **query), f"{NAME}_lift"))
+    found = values(code(open_page(NAME, **query), f"{NAME}_lift"))
     report = lift.run(lift.LiftConfig(shift=2, ratio=1, seed=3))
     assert found["ess"] == pytest.approx(report.ess_each[119])
     assert found["log_mean"] == pytest.approx(report.log_mean[119])

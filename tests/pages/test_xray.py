@@ -1,13 +1,9 @@
 """The weight x-ray: its address, its scenes, its text, and the numbers it sends."""
 
-import contextlib
-import io
-import re
-
 import numpy as np
 import pytest
 import torch
-from harness import assert_no_error, code, open_page, predict, scene
+from harness import assert_no_error, box, code, open_page, predict, scene, values
 
 from iwae_core import datasets
 from iwae_core.datasets.dataset import binarize
@@ -20,18 +16,6 @@ from iwae_core.ui import xray
 from iwae_core.view.numbers import MINUS, digits, fixed
 
 NAME = "xray"
-
-
-def box(app, label):
-    (found,) = [c for c in (*app.selectbox, *app.select_slider) if c.label == label]
-    return found
-
-
-def values(script):
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(script, "script", "exec"), {"__name__": "__main__"})
-    return {name: float(value) for name, value in re.findall(r"(\w+) = (\S+)", out.getvalue())}
 
 
 def run(**settings):

@@ -11,24 +11,14 @@ progress and may stop between any two; :func:`steps` hands the report out as the
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from iwae_core.bounds.debias import Jackknife, sharot_coefficients
-from iwae_core.bounds.objectives import Renyi, elbo, iwae
-from iwae_core.bounds.upper import exact_draw_upper_bound
-from iwae_core.evaluation.studies.expected import (
-    Law,
-    exact_draw_law,
-    expected_upper_bound,
-    oracle_law,
-)
+from iwae_core.evaluation.studies.layer_plans import CUT, N_SAMPLES, Plan, plans_of
 from iwae_core.evaluation.studies.tightness import (
     APPROXIMATION_LIMIT,
     BAND,
@@ -41,19 +31,12 @@ from iwae_core.evaluation.studies.tightness import (
     relative_variance,
 )
 from iwae_core.rng import stream
-from iwae_core.sampling.divergences import kl_divergence, log_chi_square_moment
+from iwae_core.sampling.divergences import kl_divergence
 
 __all__ = ["SCENES", "Layer", "LayersConfig", "LayersReport", "batch", "report", "run", "steps"]
 
-N_SAMPLES = (
-    *(1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 200, 300, 500),
-    *(1000, 2000, 3000, 5000, 10_000),
-)  # K
 N_REPEATS = 512
 _PER_STEP = 64  # repeats
-_MAX_SUBSETS = 5000  # of a jackknife whose single runs are shown
-_ROUNDING = 1e-14  # of one exact bound beside its neighbors, and
-_CUT = 1e-9  # what the quadrature's last node cuts off
 
 Array = NDArray[np.float64]
 
@@ -116,19 +99,6 @@ class LayersReport:
         raise ValueError(f"no layer {name!r}; there are {[layer.name for layer in self.layers]}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """How to make one layer: its exact part, and one run from log weights ``(K, R)``."""
-
-    name: str
-    title: str
-    expected: Array
-    resolution: Array
-    limit: float
-    single: Callable[[Tensor, Tensor], Tensor]  # log_w (K, R), log_w of exact draws (R,) -> (R,)
-    shown: Callable[[int], bool]  # whether single runs are worked out at this K
-
-
 STARTS = tuple(range(0, N_REPEATS, _PER_STEP))  # first repeat of each batch
 Batch = Mapping[str, Sequence[Array]]  # by layer, then by K: single runs (R,), or none
 
@@ -171,19 +141,19 @@ def batch(config: LayersConfig, start: int) -> Batch:
             plan.single(log_w[:K], log_w_exact).numpy() if plan.shown(K) else nothing
             for K in N_SAMPLES
         ]
-        for plan in _plans(config.shift, config.scale, config.correlated)
+        for plan in plans_of(config.shift, config.scale, config.correlated)
     }
 
 
 def report(config: LayersConfig, batches: Sequence[Batch]) -> LayersReport:
     """Put the batches so far together with the exact curves; none is well too."""
-    plans = _plans(config.shift, config.scale, config.correlated)
+    plans = plans_of(config.shift, config.scale, config.correlated)
     q = make_q(config.shift, config.scale, config.correlated)
     counts, log_marginal = np.array(N_SAMPLES, dtype=np.float64), exact_log_marginal()
     variance = relative_variance(q)
     approximate_gap = variance / (2 * counts)
     gap = log_marginal - plans[0].expected
-    off = np.abs(approximate_gap - gap) > APPROXIMATION_LIMIT * gap + _CUT
+    off = np.abs(approximate_gap - gap) > APPROXIMATION_LIMIT * gap + CUT
     last = counts[off.cumprod().astype(bool)].max(initial=0.0).item()
     return LayersReport(
         n_samples=counts,
@@ -198,90 +168,7 @@ def report(config: LayersConfig, batches: Sequence[Batch]) -> LayersReport:
     )
 
 
-@lru_cache(maxsize=4)
-def _plans(shift: float, scale: float, correlated: bool) -> list[_Plan]:
-    settings = (shift, scale, correlated)
-    law, exact = oracle_law(*settings), exact_draw_law(*settings)
-    log_marginal = exact_log_marginal()
-    flat = np.full(len(N_SAMPLES), _CUT)
-    lower = law.bound(N_SAMPLES).numpy()
-    plans = [
-        _Plan(
-            name="iwae",
-            title="Importance-weighted bound",
-            expected=lower,
-            resolution=flat,
-            limit=log_marginal,
-            single=lambda log_w, _: iwae(log_w),
-            shown=lambda _: True,
-        ),
-        _Plan(
-            name="elbo",
-            title="ELBO (mean of K logs)",
-            expected=np.full(len(N_SAMPLES), lower[0]),
-            resolution=flat,
-            limit=lower[0].item(),
-            single=lambda log_w, _: elbo(log_w),
-            shown=lambda _: True,
-        ),
-        _Plan(
-            name="upper",
-            title="With one exact posterior draw",
-            expected=expected_upper_bound(law, exact, N_SAMPLES).numpy(),
-            resolution=flat,
-            limit=log_marginal,
-            single=lambda log_w, log_w_exact: exact_draw_upper_bound(log_w_exact, log_w[1:]),
-            shown=lambda _: True,
-        ),
-    ]
-    plans += [_jackknife(law, order, log_marginal) for order in (1, 2)]
-    return [*plans, *(_renyi(law, settings, alpha) for alpha in (0.5, -1.0))]
-
-
-def _jackknife(law: Law, order: int, log_marginal: float) -> _Plan:
-    """The subsets' mean of L_{K-j} has the expectation L_{K-j}, so the jackknife's is exact."""
-    sizes = sorted({K - j for K in N_SAMPLES for j in range(order + 1) if order < K})
-    bound = dict(zip(sizes, law.bound(sizes).tolist(), strict=True))
-    expected, resolution = np.full((2, len(N_SAMPLES)), np.nan)
-    for i, K in enumerate(N_SAMPLES):
-        if order < K:
-            c = sharot_coefficients(K, order)
-            expected[i] = log_marginal + math.fsum(
-                c_j * (bound[K - j] - log_marginal) for j, c_j in enumerate(c)
-            )
-            resolution[i] = _CUT + _ROUNDING * sum(map(abs, c))
-    estimate = Jackknife(order)
-    return _Plan(
-        name=f"jackknife_{order}",
-        title=f"Jackknife of order {order}",
-        expected=expected,
-        resolution=resolution,
-        limit=log_marginal,
-        single=lambda log_w, _: estimate(log_w),
-        shown=lambda K: order < K and (order == 1 or math.comb(K, order) <= _MAX_SUBSETS),
-    )
-
-
-def _renyi(law: Law, settings: tuple[float, float, bool], alpha: float) -> _Plan:
-    objective, power = Renyi(alpha), 1 - alpha
-    bound = Law(power * law.log_w, law.probability).bound(N_SAMPLES).numpy() / power
-    # E[w^power] by quadrature where weights are tempered, in closed form where they are squared
-    limit = torch.logsumexp(power * law.log_w + law.probability.log(), dim=0).item() / power
-    if power == 2:
-        square = log_chi_square_moment(posterior(), make_q(*settings))
-        limit = exact_log_marginal() + 0.5 * square
-    return _Plan(
-        name=f"renyi_{alpha:g}",
-        title=f"Renyi, alpha = {alpha:g}",
-        expected=bound,
-        resolution=np.full(len(N_SAMPLES), _CUT),
-        limit=limit,
-        single=lambda log_w, _: objective(log_w),
-        shown=lambda _: True,
-    )
-
-
-def _layer(plan: _Plan, batches: Sequence[Sequence[Array]]) -> Layer:
+def _layer(plan: Plan, batches: Sequence[Sequence[Array]]) -> Layer:
     low, high, mean, std_error = np.full((4, len(N_SAMPLES)), np.nan)
     for i, parts in enumerate(zip(*batches, strict=True)):
         values = np.concatenate(parts)

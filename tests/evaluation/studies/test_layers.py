@@ -8,13 +8,8 @@ import pytest
 
 from iwae_core.evaluation.studies import tightness
 from iwae_core.evaluation.studies.expected import oracle_law
-from iwae_core.evaluation.studies.layers import (
-    LayersConfig,
-    LayersReport,
-    _jackknife,
-    run,
-    steps,
-)
+from iwae_core.evaluation.studies.layer_plans import _jackknife
+from iwae_core.evaluation.studies.layers import LayersConfig, LayersReport, run, steps
 from iwae_core.evaluation.studies.saved import from_json, to_json
 from iwae_core.evaluation.studies.tightness import TightnessConfig
 
