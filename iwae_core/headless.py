@@ -5,8 +5,8 @@
 
 A run lives in a folder: the state (``iwae_core.training.save``), ``curve.csv`` with every step and
 ``held_out.csv`` with the held-out bounds. The same command goes on where the folder stands, after
-Ctrl+C or a crash; what a crash can cost is the work of SAVE_SECONDS, and the numbers of the
-resumed run are those of an undisturbed one to the bit.
+Ctrl+C or a crash; Ctrl+C costs the slice under way, a crash at most the work of SAVE_SECONDS, and
+the numbers of the resumed run are those of an undisturbed one to the bit.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def train(options: argparse.Namespace) -> int:
         with Board(options.tensorboard, state.step) as board:
             state = _train_to(goal, state, changes, options, board)
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last save", file=sys.stderr)
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (*_REFUSED, NoBoardError) as fault:
         return _refuse(fault)
@@ -115,33 +115,43 @@ def _train_to(
     _cut(folder / "curve.csv", CURVE, state.step)
     _cut(folder / "held_out.csv", HELD_OUT, state.step)
     rows: list[tuple[float, ...]] = []  # of the curve, since the last save
-    saved_at = time.monotonic()
+    saved, saved_at = state.step, time.monotonic()
     with tqdm(
         total=goal, initial=state.step, unit="step", disable=options.json, dynamic_ncols=True
     ) as bar:
-        for done, speed in _slices(goal, state, changes):
-            state, records = done.state, done.records
-            columns = (records.step, records.objective, records.ess)
-            rows += [(*row, records.n_samples) for row in zip(*columns, strict=True)]
-            bar.update(len(records.step))
-            if len(records.step):
-                bound = float(records.objective.mean())
-                bar.set_postfix(bound=f"{bound:.2f}", K=records.n_samples)
-                board.note(state.step, {"train/objective": bound})
-                if options.json:
-                    _print(step=state.step, objective=bound, steps_per_second=speed)
-            ended = state.step >= goal or state.stop is not None
-            if ended or time.monotonic() - saved_at > SAVE_SECONDS:
-                frame = observe(state)
-                held_out = {"L_1": frame.bound_1, "L_64": frame.bound_64}
-                # The curves go first: rows beyond the saved step are cut off on resuming.
-                _append(folder / "curve.csv", rows)
-                _append(folder / "held_out.csv", [(state.step, *held_out.values())])
-                training.save(state, folder)
-                board.note(state.step, {f"held_out/{name}": at for name, at in held_out.items()})
-                if options.json:
-                    _print(step=state.step, **held_out)
-                rows, saved_at = [], time.monotonic()
+        try:
+            for done, speed in _slices(goal, state, changes):
+                records = done.records
+                columns = (records.step, records.objective, records.ess)
+                rows += [(*row, records.n_samples) for row in zip(*columns, strict=True)]
+                state = done.state
+                bar.update(len(records.step))
+                if len(records.step):
+                    bound = float(records.objective.mean())
+                    bar.set_postfix(bound=f"{bound:.2f}", K=records.n_samples)
+                    board.note(state.step, {"train/objective": bound})
+                    if options.json:
+                        _print(step=state.step, objective=bound, steps_per_second=speed)
+                ended = state.step >= goal or state.stop is not None
+                if ended or time.monotonic() - saved_at > SAVE_SECONDS:
+                    frame = observe(state)
+                    held_out = {"L_1": frame.bound_1, "L_64": frame.bound_64}
+                    # The curves go first: rows beyond the saved step are cut off on resuming.
+                    _append(folder / "curve.csv", rows)
+                    _append(folder / "held_out.csv", [(state.step, *held_out.values())])
+                    training.save(state, folder)
+                    board.note(
+                        state.step, {f"held_out/{name}": at for name, at in held_out.items()}
+                    )
+                    if options.json:
+                        _print(step=state.step, **held_out)
+                    rows, saved, saved_at = [], state.step, time.monotonic()
+        except KeyboardInterrupt:
+            # Only the slice under way is lost; a save that was cut short is done anew.
+            _cut(folder / "curve.csv", CURVE, saved)
+            _append(folder / "curve.csv", rows)
+            training.save(state, folder)
+            raise
     return state
 
 

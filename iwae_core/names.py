@@ -24,5 +24,5 @@ def check_known(name: str, known: Iterable[str], kind: str) -> str:
     if name in names:
         return name
     near = difflib.get_close_matches(str(name).lower().replace("-", "_"), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")

@@ -115,6 +115,32 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(tmp_path):
     assert_same_curve(tmp_path / "killed", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("where", ["advance", "save"])
+def test_ctrl_c_costs_the_slice_under_way_and_no_more(where, tmp_path, capsys, monkeypatch):
+    # In a slice, or in the middle of a save, when the curve is written and the state is not.
+    real, calls = getattr(training, where), []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == (4 if where == "advance" else 1):
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(training, where, interrupted)
+    monkeypatch.setattr(headless, "SAVE_SECONDS", 1e9 if where == "advance" else 0.0)
+    assert train(tmp_path / "one", *SMALL, "--steps", "60") == headless.EXIT_INTERRUPTED
+    assert "the same command goes on from here" in capsys.readouterr().err
+    monkeypatch.undo()
+    reached = training.load(tmp_path / "one").step
+    assert 0 < reached < 60
+    assert list(curve(tmp_path / "one")[:, 0]) == list(range(1, reached + 1))
+    assert train(tmp_path / "one", *SMALL, "--steps", "60") == 0
+    assert train(tmp_path / "two", *SMALL, "--steps", "60") == 0
+    one, two = (training.load(tmp_path / name) for name in ("one", "two"))
+    np.testing.assert_array_equal(one.parameters, two.parameters)
+    assert_same_curve(tmp_path / "one", tmp_path / "two")
+
+
 def test_evaluate_prints_the_bounds_of_the_library(tmp_path, capsys):
     train(tmp_path, "--hidden", "10", "--steps", "30")
     capsys.readouterr()

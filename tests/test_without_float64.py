@@ -18,9 +18,21 @@ from iwae_core.bounds.exact import expected_bound
 from iwae_core.bounds.sumo import Sumo
 from iwae_core.evaluation import collapse_report, log_likelihood
 from iwae_core.evaluation.ais import AisConfig, ais, prior_start
-from iwae_core.evaluation.gradients import gradient_snr
-from iwae_core.evaluation.posterior import Grid, exact_posterior, resampled_posterior
-from iwae_core.evaluation.units import aggregate_kl, decoder_sensitivity
+from iwae_core.evaluation.gradients import gradient_fan, gradient_snr
+from iwae_core.evaluation.posterior import (
+    Grid,
+    exact_posterior,
+    implicit_posterior,
+    kl_on_grid,
+    resampled_posterior,
+)
+from iwae_core.evaluation.studies import use_cases
+from iwae_core.evaluation.units import (
+    aggregate_kl,
+    collapsed_units,
+    decoder_sensitivity,
+    latent_swap,
+)
 from iwae_core.models.linear_gaussian import LinearGaussian
 from iwae_core.models.vae import Vae
 from iwae_core.rng import make_generator, uniform
@@ -33,7 +45,7 @@ from iwae_core.sampling.densities import (
     StudentT,
     Tabulated,
 )
-from iwae_core.training import TrainConfig, advance, begin
+from iwae_core.training import TrainConfig, advance, begin, trials
 from iwae_core.training.frame import observe
 from iwae_core.training.twin_look import look
 
@@ -245,6 +257,18 @@ def test_what_a_page_looks_at(monkeypatch):
         np.testing.assert_allclose(look(state).L_64, seen.L_64, rtol=1e-5)
 
 
+def test_a_trial_is_measured_by_the_same_ruler_wherever_it_was_trained(monkeypatch):
+    def bound(model, data):
+        return {"L_5": use_cases.bound(model, use_cases.held_out(data)[:20], 5)}
+
+    monkeypatch.setitem(trials.MEASURES, "quick", {"bound": bound})
+    trial = trials.Trial(config=SMALL, n_steps=3, measures="quick")
+    expected = trials.carry_out(trial).found
+    with runs_elsewhere(monkeypatch):
+        found = trials.carry_out(trial).found
+    np.testing.assert_allclose(found["L_5"], expected["L_5"], rtol=1e-5)
+
+
 def test_evaluation(monkeypatch):
     with runs_elsewhere(monkeypatch):
         model = Vae(6, 2, hidden=(5,), generator=make_generator(0)).to(DEVICE)
@@ -270,5 +294,21 @@ def test_evaluation(monkeypatch):
         grid = Grid(n=64)
         exact = exact_posterior(model, x[:1], grid)
         assert exact.log_normalizer == pytest.approx(bound[0].item(), abs=0.05)
+        implicit = implicit_posterior(
+            model, x[:1], model.posterior(x[:1]), 20, grid, there(7), n_repeats=100
+        )
+        assert kl_on_grid(implicit, exact) < 0.1
+        fan = gradient_fan(
+            model,
+            x,
+            estimator="doubly_reparameterized",
+            n_samples=2,
+            coordinates=((next(model.parameters()), 0), (next(model.parameters()), 1)),
+            n_repeats=3,
+            generator=there(8),
+        )
+        assert np.isfinite(fan).all()
+        assert not collapsed_units(model, x, there(9), epsilon=1e-9).any()
+        assert np.isfinite(latent_swap(model, x[:2], [0]).after).all()
         draws = resampled_posterior(model, x[:1], model.posterior(x[:1]), 20, 500, there(6))
         assert np.abs(draws.mean(0).detach().numpy() - exact.mean).max() < 0.3

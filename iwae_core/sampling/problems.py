@@ -5,7 +5,6 @@ under the learner's hand (:func:`make_problem`). A new named problem is one new 
 ``_NAMED``.
 """
 
-import difflib
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from iwae_core.names import check_known
 from iwae_core.sampling.densities import (
     Mixture,
     Normal,
@@ -124,17 +124,12 @@ def get_problem(name: str) -> Problem:
     """The named problem with its exact answers.
 
     Raises:
-        ValueError: If the name is unknown; the message holds the nearest known one.
+        ValueError: If the name is unknown; the message holds the nearest known one and all.
 
     >>> get_problem("too_narrow").tail_index
     0.75
     """
-    if name not in _NAMED:
-        near = difflib.get_close_matches(str(name), _NAMED, n=1, cutoff=0.0)
-        raise ValueError(
-            f"unknown problem {name!r}: did you mean {near[0]!r}? known are {', '.join(_NAMED)}"
-        )
-    title, target, proposal, f, why = _NAMED[name]
+    title, target, proposal, f, why = _NAMED[check_known(name, _NAMED, "problem")]
     return make_problem(target, proposal, f, name=name, title=title, why=why)
 
 

@@ -104,7 +104,8 @@ def carry_on(trial: Trial) -> Trial:
     for name, measure in MEASURES[trial.measures].items():
         if name not in trial.measured:
             data = datasets.load(trial.config.dataset, trial.config.data_folder)
-            found = measure(model_of(trial.state), data)
+            # On the CPU, with its noise, wherever the run was trained: one ruler for all.
+            found = measure(model_of(trial.state).cpu(), data)
             return replace(
                 trial,
                 measured=(*trial.measured, name),

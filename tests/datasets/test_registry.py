@@ -133,7 +133,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_the_list(wrong, near):
 
 @pytest.mark.parametrize("wrong", ["zzzzzz", "", None])
 def test_a_name_like_no_other_gets_no_guess(wrong):
-    with pytest.raises(ValueError, match=f"{wrong!r}; Known: digits, moons"):
+    with pytest.raises(ValueError, match=f"{wrong!r}. Known: digits, moons"):
         datasets.load(wrong)
 
 
