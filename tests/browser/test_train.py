@@ -206,9 +206,9 @@ def test_the_speed_is_what_the_slider_says(visit):
     lab.press("Play")
     lab.wait_for("Number(dataset.step) > 3")
     began, first = time.monotonic(), lab.step
-    lab.page.wait_for_timeout(2000)
+    lab.wait_for(f"Number(dataset.step) > {first + 15}")
     # A machine under load may be slower, never faster; a slice, and what it makes up for, aside.
-    assert 0 < lab.step - first <= 10 * (time.monotonic() - began + 1.5)
+    assert lab.step - first <= 10 * (time.monotonic() - began + 1.5)
     lab.press("Pause")
 
 

@@ -97,11 +97,14 @@ def test_pictures_of_an_autoregressive_model_are_draws_and_cheap():
     assert len(np.unique(frame.reconstructions)) > 2
     model = model_of(state)
     z = model.sample_prior(10, make_generator(0))
-    started = time.process_time()
-    model.decode(z)
-    model.sample(10, make_generator(0))
+    seconds = []
+    for _ in range(5):
+        started = time.process_time()
+        model.decode(z)
+        model.sample(10, make_generator(0))
+        seconds.append(time.process_time() - started)
     # About 10 ms; a loop that runs the whole network for every pixel takes 80.
-    assert time.process_time() - started < 0.05
+    assert min(seconds) < 0.05
 
 
 def test_a_fixed_scale_stays_and_a_learned_one_moves():
