@@ -104,11 +104,14 @@ class Sumo:
                 f"n_samples must lie in ({m}, {K}], between n_base and the rows of log_w, "
                 f"got {int(n_samples.min())} to {int(n_samples.max())}"
             )
-        counts = torch.arange(1, K + 1, device=log_w.device)
+        # In float64: late steps are tiny differences, and the roulette multiplies them.
+        bounds = torch.logcumsumexp(in_float64(log_w), dim=0)
+        counts = torch.arange(1, K + 1, device=bounds.device)
         counts = counts.reshape(-1, *[1] * (log_w.ndim - 1))
-        bounds = torch.logcumsumexp(log_w, dim=0) - counts.to(log_w.dtype).log()
+        bounds = bounds - counts.to(bounds).log()
         if torch.isneginf(bounds[m - 1]).any():
             raise ValueError(f"the first {m} weights of a column are all zero: log 0 has no steps")
         steps = counts[m:] - m
-        kept = torch.where(counts[m:] <= n_samples, (1 / self.survival(steps)).to(log_w), 0.0)
-        return bounds[m - 1] + (bounds.diff(dim=0)[m - 1 :] * kept).sum(dim=0)
+        reached = counts[m:] <= n_samples.to(bounds.device)
+        kept = torch.where(reached, 1 / self.survival(steps), 0.0)
+        return (bounds[m - 1] + (bounds.diff(dim=0)[m - 1 :] * kept).sum(dim=0)).to(log_w)
