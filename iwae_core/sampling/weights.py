@@ -98,8 +98,8 @@ def ess(log_w: Tensor) -> Tensor:
     >>> ess(torch.zeros(4)).item()
     4.0
     """
-    # From normalized weights: a difference of log sums of size 1e4 would round away percents.
-    return 1 / normalize(log_w).square().sum(dim=0)
+    w = _relative(log_w)
+    return w.sum(dim=0).square() / w.square().sum(dim=0)
 
 
 def perplexity(log_w: Tensor) -> Tensor:
@@ -117,8 +117,10 @@ def perplexity(log_w: Tensor) -> Tensor:
     Reference:
         Cappe, Douc, Guillin, Marin and Robert (2008), Statistics and Computing 18, 447-459.
     """
-    w = normalize(log_w)
-    return torch.exp(torch.special.entr(w).sum(dim=0))
+    w = _relative(log_w)
+    total = w.sum(dim=0)
+    # With w_k = total * share: the entropy of the shares is log total + sum entr(w) / total.
+    return total * torch.exp(torch.special.entr(w).sum(dim=0) / total)
 
 
 def max_weight(log_w: Tensor) -> Tensor:
@@ -133,4 +135,13 @@ def max_weight(log_w: Tensor) -> Tensor:
     Raises:
         ValueError: See :func:`check_log_w`.
     """
-    return normalize(log_w).amax(dim=0)
+    return 1 / _relative(log_w).sum(dim=0)
+
+
+def _relative(log_w: Tensor) -> Tensor:
+    """Weights as multiples of the largest one, ``(K, *B)``.
+
+    Differences of log sums would round away percents where log weights are of size 1e4.
+    """
+    check_log_w(log_w)
+    return torch.exp(log_w - log_w.amax(dim=0))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from iwae_core.rng import make_generator, standard_normal
 from iwae_core.sampling import weights
 
 log_weights = hnp.arrays(
@@ -61,6 +62,12 @@ def test_log_densities_of_large_images_cost_float32_no_digit(measure, shift):
     log_w = torch.tensor([0.0, 1.25, -0.5, 2.75, 2.5, -3.0, 0.125] * 7)
     exact = measure(log_w.double())
     torch.testing.assert_close(measure(log_w + shift).double(), exact, rtol=2e-6, atol=0)
+
+
+@pytest.mark.parametrize("measure", [weights.ess, weights.perplexity, weights.max_weight])
+def test_a_hundred_thousand_weights_keep_float32s_digits(measure):
+    log_w = 2 * standard_normal((100_000, 2), make_generator(0)) - 90
+    torch.testing.assert_close(measure(log_w).double(), measure(log_w.double()), rtol=3e-6, atol=0)
 
 
 def test_zero_weights_count_as_samples():
