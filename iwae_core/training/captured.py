@@ -12,6 +12,7 @@ emulation of what a graph keeps and what recording forbids (tests/emulated_graph
 that of the plain step to the bit. On CUDA itself its test, marked ``cuda``, has yet to run.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -98,8 +99,12 @@ def record(
             run()
     torch.cuda.current_stream().wait_stream(beside)
     graph = torch.cuda.CUDAGraph()
-    for generator in generators:
-        graph.register_generator_state(generator)
+    with warnings.catch_warnings():
+        # Versions of torch that find the generators by themselves deprecate telling (#176753).
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        for generator in generators:
+            graph.register_generator_state(generator)
     with torch.cuda.graph(graph):
         run()
     replay: Callable[[], None] = graph.replay
