@@ -188,6 +188,18 @@ def test_a_page_opens_with_its_first_steps_and_keeps_none_of_them(name, key):
     hold.close(second.run_id)
 
 
+def test_first_steps_are_not_taken_beyond_the_limit_nor_where_the_link_says_so(monkeypatch):
+    still = harness.open_page("twins", opens="still", **SMALL)
+    assert held(still).status().opening_to is None
+    watched.PAIRS.close(held(still).run_id)
+    monkeypatch.setattr(kept.shared()._writer, "limits", Limits(n_playing=1))
+    app = harness.open_page("twins", opens="moving", **SMALL)
+    harness.assert_no_error(app)
+    assert (held(app).status().mode, held(app).status().opening_to) == ("paused", None)
+    assert not app.warning  # nobody has asked for them
+    watched.PAIRS.close(held(app).run_id)
+
+
 def test_first_steps_are_few_where_they_are_dear():
     wide = TrainConfig(dataset="mnist", hidden=(200, 200), n_samples=50, batch_size=100)
     assert 0 < first_steps.n_steps((wide,)) < first_steps.MOST_STEPS
