@@ -85,12 +85,28 @@ class Desk(Generic[L]):
         held = st.session_state.get(self._held_key)
         return self._held.find(held) if held else None
 
-    def hold(self, live: L) -> None:
-        """Show it from now on; what was shown before is ended."""
-        before = st.session_state.get(self._held_key)
-        if before and before != live.run_id and self.session().is_mine:
-            self._held.close(before)
+    def bring(self, suits: Callable[[L], bool], begin: Callable[[], L]) -> L | None:
+        """What is shown, where it suits the controls; else another takes its place.
+
+        Args:
+            suits: Whether it can become what is asked for while it goes on.
+            begin: Begins another.
+
+        Returns:
+            What is shown now, or None after saying on the page why there can be nothing.
+        """
+        live = self.live()
+        if live is not None and suits(live):
+            return live
+        if live is not None:
+            self._held.close(live.run_id)
+        try:
+            live = begin()
+        except ValueError as fault:
+            st.error(str(fault), icon=":material/block:")
+            return None
         st.session_state[self._held_key] = live.run_id
+        return live
 
     def arrive(self, link: Link, open_record: Callable[[str], None]) -> None:
         """Open what the address names, if it is not what is shown; above the controls."""

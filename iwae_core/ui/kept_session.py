@@ -76,10 +76,11 @@ def watch(link: Link, config: TrainConfig | None) -> LiveRun | None:
         return held
     state.is_mine, state.without_controls = True, ""
     owner = browser.owner()
-    if store is None:
-        run = runs.watch(config)
-    else:
-        run = runs.watch(config, lambda asked: store.open(asked, owner))
+    run = runs.watch(
+        DESK,
+        config,
+        watched.open_run if store is None else lambda asked: store.open(asked, owner),
+    )
     record = None if run is None or store is None else store.record_of(run)
     state.shown = "" if record is None else record.id
     DESK.name(link, state.shown)

@@ -1,59 +1,35 @@
-"""Training runs on a page: open one, and keep it in step with the controls."""
+"""Training runs on a page: kept in step with the controls, and named."""
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any
-
-import streamlit as st
 
 from iwae_core.bounds.objectives import OBJECTIVES
-from iwae_core.runtime import watched
 from iwae_core.runtime.live import LiveRun
-from iwae_core.training import LIVE_FIELDS, TrainConfig
+from iwae_core.runtime.twin_slices import live_changes, shape
+from iwae_core.training import TrainConfig
+from iwae_core.ui.desk import Desk
 
 
 def watch(
-    config: TrainConfig | None,
-    open_run: Callable[[TrainConfig], LiveRun] = watched.open_run,
+    desk: Desk[LiveRun], config: TrainConfig | None, begin: Callable[[TrainConfig], LiveRun]
 ) -> LiveRun | None:
     """The session's run, brought to these settings.
 
     Live fields change the run while it goes on; any other field begins another run.
 
     Args:
+        desk: Where the run is shown.
         config: What the controls ask for; None leaves the run that there is as it is.
-        open_run: How another run is begun.
+        begin: How another run is begun.
 
     Returns:
         The run, or None after saying on the page why there can be none.
     """
-    held = st.session_state.get("runs.held")
-    run = watched.find(held) if held else None
     if config is None:
-        return run
-    if run is None or _shape(run.config) != _shape(config):
-        if held:
-            watched.close(held)
-        try:
-            run = open_run(config)
-        except ValueError as fault:
-            st.error(str(fault), icon=":material/block:")
-            return None
-        st.session_state["runs.held"] = run.run_id
-        return run
-    changes = {
-        name: getattr(config, name)
-        for name in LIVE_FIELDS
-        if getattr(run.config, name) != getattr(config, name)
-    }
-    if changes:
+        return desk.live()
+    run = desk.bring(lambda live: shape(live.config) == shape(config), lambda: begin(config))
+    if run is not None and (changes := live_changes(run.config, config)):
         run.change(**changes)
     return run
-
-
-def _shape(config: TrainConfig) -> dict[str, Any]:
-    """What makes two runs different runs."""
-    return {k: v for k, v in dataclasses.asdict(config).items() if k not in LIVE_FIELDS}
 
 
 def objective_title(config: TrainConfig) -> str:

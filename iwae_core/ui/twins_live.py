@@ -36,17 +36,11 @@ def watch(
     Returns:
         The pair, or None after saying on the page why there can be none.
     """
-    pair = desk.live()
-    if pair is not None and shape(pair.configs[0]) == shape(first):
-        if pair.configs != (first, second):
-            pair.change(first, second)
-        return pair
-    try:
-        pair = open_pair(first, second)
-    except ValueError as fault:
-        st.error(str(fault), icon=":material/block:")
-        return None
-    desk.hold(pair)
+    pair = desk.bring(
+        lambda live: shape(live.configs[0]) == shape(first), lambda: open_pair(first, second)
+    )
+    if pair is not None and pair.configs != (first, second):
+        pair.change(first, second)
     return pair
 
 
