@@ -4,6 +4,11 @@ Normalized weights underflow. Where they become denormal numbers the processor n
 cycles for each: a step at K = 50 on MNIST gets up to three times slower as training goes on. The
 setting belongs to the thread, and other code (a property test, a root finder) may rely on the
 gradual underflow it switches off, so it is put back.
+
+Where torch computes with several threads, the others take the setting over when they start, at
+the first operation large enough, and keep it. A program that trains with several threads should
+call ``torch.set_flush_denormal(True)`` before anything else; workers here have one thread, and the
+command line flushes from its start.
 """
 
 import contextlib

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from iwae_core import datasets, training
 from iwae_core.datasets import binarize
+from iwae_core.denormals import flushed
 from iwae_core.evaluation import collapse_report, log_likelihood
 from iwae_core.headless_board import Board, NoBoardError
 from iwae_core.headless_options import FIELDS
@@ -42,6 +43,7 @@ CURVE = ("step", "objective", "ess", "n_samples")
 HELD_OUT = ("step", "L_1", "L_64")
 
 
+@flushed()  # from the start, so that torch's other threads, which come later, flush as well
 def train(options: argparse.Namespace) -> int:
     """Train a run to its length; goes on where its folder stands."""
     torch.set_num_threads(options.threads)
@@ -169,6 +171,7 @@ def _slices(
         n_steps = max(1, min(2 * n_steps, round(speed * SLICE_SECONDS)))
 
 
+@flushed()
 def evaluate(options: argparse.Namespace) -> int:
     """Print L_1, L_64 and L_K of a kept run on the test set, and what its latents carry."""
     torch.set_num_threads(options.threads)
