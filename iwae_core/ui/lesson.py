@@ -9,6 +9,9 @@ A file below ``assets/lessons`` starts with ``# Title`` and continues with parts
   ``:target[$p(z)$]`` included.
 - ``\role{target}{p(z)}`` does the same inside a formula.
 - ``:term[text](effective-sample-size)`` links the text to an entry of the glossary, by its anchor.
+
+A symbol of the glossary that stands alone, as ``:proposal[q]`` or ``$\log p(x)$``, is linked to
+its entry where a part names it first.
 """
 
 import re
@@ -28,6 +31,12 @@ _FORMULA_ROLE = re.compile(r"\\role\{([a-z]+)\}")
 # The text may hold one pair of brackets, such as a role's.
 _TERM = re.compile(r":term\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]*)\)")
 _PROSE_ROLE = re.compile(r"(?<![\w:]):([a-z]+)\[")
+# What holds no symbol to link (displayed formulas, code, links), or one: a role's text, a formula.
+_SYMBOL = re.compile(
+    r"\$\$.*?\$\$|`[^`]*`|:?[a-z]*\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]\([^()]*\)"
+    r"|(?<![\w:]):(?P<role>[a-z]+)\[(?P<text>[^\[\]]*)\]|\$(?P<formula>[^$\n]+)\$",
+    re.DOTALL,
+)
 
 Live = float | int | str
 
@@ -61,7 +70,7 @@ class Text:
                 f"{', '.join(self.parts) or '(none)'}"
             )
         text = _fill(self.parts[part], numbers, f"part {part!r} of lesson {self.name!r}")
-        return _color(_TERM.sub(_to_glossary, text), mode)
+        return _color(_TERM.sub(_to_glossary, link_symbols(text)), mode)
 
 
 def load(name: str) -> Text:
@@ -102,6 +111,38 @@ def fields(text: str) -> set[str]:
     ['K', 'ess']
     """
     return {match[1] for match in _NUMBER.finditer(text)}
+
+
+def link_symbols(text: str) -> str:
+    r"""Make the first of each symbol that stands alone a ``:term``.
+
+    >>> link_symbols("From :proposal[q] to $K$, and :proposal[q].")
+    'From :term[:proposal[q]](proposal) to :term[$K$](number-of-samples), and :proposal[q].'
+    """
+    anchors, done = _anchors(), set[str]()
+
+    def one(match: re.Match[str]) -> str:
+        if match["role"] and match["role"] not in theme.ROLES:
+            return match[0]
+        anchor = anchors.get(_bare(match["text"] or match["formula"] or ""))
+        if anchor is None or anchor in done:
+            return match[0]
+        done.add(anchor)
+        return f":term[{match[0]}]({anchor})"
+
+    return _SYMBOL.sub(one, text)
+
+
+def _anchors() -> dict[str, str]:
+    """Anchors by symbols, without those that two entries share."""
+    entries = [(_bare(entry.symbol), entry.anchor) for entry in glossary.glossary()]
+    symbols = [symbol for symbol, _ in entries]
+    return {symbol: anchor for symbol, anchor in entries if symbol and symbols.count(symbol) == 1}
+
+
+def _bare(latex: str) -> str:
+    r"""A symbol without what differs between prose and formula: ``$p(z \mid x)$`` is p(z|x)."""
+    return re.sub(r"[\s$]", "", latex.replace(r"\mid", "|"))
 
 
 def _fill(text: str, numbers: Mapping[str, Live], where: str) -> str:

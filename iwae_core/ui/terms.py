@@ -49,7 +49,7 @@ def find(text: str) -> tuple[Term, ...]:
     """
     words = _words(text)
     kept = [entry for entry in glossary() if _holds(_all_of(entry), words)]
-    return tuple(sorted(kept, key=lambda entry: not _is_called(entry, words)))
+    return tuple(sorted(kept, key=lambda entry: _distance(entry, words)))
 
 
 def search() -> str:
@@ -133,6 +133,8 @@ def _holds(words: list[str], asked: list[str]) -> bool:
     )
 
 
-def _is_called(entry: Term, asked: list[str]) -> bool:
-    symbol = [word for word in _words(entry.symbol) if word not in _LATEX]
-    return asked == symbol or _holds(_words(entry.name), asked)
+def _distance(entry: Term, asked: list[str]) -> int:
+    """0 for the entry whose symbol is asked for, 1 for those whose name is, 2 for others."""
+    if asked == [word for word in _words(entry.symbol) if word not in _LATEX]:
+        return 0
+    return 1 if _holds(_words(entry.name), asked) else 2

@@ -48,6 +48,33 @@ def test_roles_wear_their_color_in_prose_and_formula():
     assert theme.BOUND.dark_text in text.render("formula", mode="dark")
 
 
+def test_a_symbol_that_stands_alone_is_linked_once_in_a_part():
+    text = lesson.parse(
+        "demo",
+        "# T\n<!-- part: a -->\n"
+        r"From :proposal[$q$] and :target[p(z | x)], $\log p(x)$; again $\log p(x)$, "
+        r":proposal[q]. Not $\log p(x) + 1$, `$K$`, $$K$$, [K is $K$](train), :small[q], "
+        r":proposal[round q].",
+    )
+    assert text.render("a") == (
+        r"From [:orange[$q$]](glossary?term=proposal) and "
+        r"[:blue[p(z | x)]](glossary?term=posterior), "
+        r"[$\log p(x)$](glossary?term=marginal-likelihood); again $\log p(x)$, :orange[q]. "
+        r"Not $\log p(x) + 1$, `$K$`, $$K$$, [K is $K$](train), :small[q], :orange[round q]."
+    )
+
+
+def test_every_lesson_links_to_the_glossary():
+    for path in sorted((ASSETS / "lessons").glob("*.md")):
+        text = lesson.load(path.stem)
+        parts = [
+            text.render(part, **dict.fromkeys(lesson.fields(body), 1.0))
+            for part, body in text.parts.items()
+        ]
+        linked = any("glossary?term=" in part for part in parts)
+        assert linked or path.stem == "glossary", path.stem
+
+
 def test_what_does_not_fit_is_said():
     text = lesson.parse("demo", SOURCE)
     with pytest.raises(ValueError, match=r"no part 'outro'; its parts are intro, numbers"):
