@@ -122,6 +122,7 @@ def placed(source):
             yield f"{pattern(node.args[2])}_question", set()
             yield f"{pattern(node.args[2])}_answer_{ANY}", set()
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "parts.Lesson":
+            yield "intro", set()  # a lesson in parts opens itself
             (given,) = [word.value for word in node.keywords if word.arg == "parts"]
             for key in given.keys:
                 yield f"{pattern(key)}_intro", set()
