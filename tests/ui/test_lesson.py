@@ -196,6 +196,7 @@ def test_the_search_for_placed_parts_finds_them():
             (ANY, None),
             ("ask", set()),
             ("guess_[a-z0-9_]+", None),
+            ("intro", set()),
             ("p", {"K"}),
             ("x_question", set()),
             ("x_answer_[a-z0-9_]+", set()),
