@@ -30,7 +30,8 @@ def panel(link: Link) -> None:
             st.session_state.pop(_READ, None)
         else:
             try:
-                _offer(link, *_choose(_read(uploaded.file_id, uploaded.getvalue())))
+                file = _read(uploaded.file_id, uploaded.getvalue())
+                _offer(link, *_choose(file, uploaded.file_id))
             except ValueError as fault:
                 st.error(f"{uploaded.name}: {fault}.", icon=":material/table_view:")
         _say_what_is_there(link)
@@ -59,7 +60,8 @@ def _read(file_id: str, content: bytes) -> CsvFile:
     return held[1]
 
 
-def _choose(file: CsvFile) -> tuple[CsvFile, list[str], str | None]:
+def _choose(file: CsvFile, file_id: str) -> tuple[CsvFile, list[str], str | None]:
+    # Another file has other columns: what was chosen for the last one says nothing of them.
     left, right = st.columns([2, 1])
     labels = file.labels()
     words = [column.name for column in file.columns if column.is_text and column.classes]
@@ -68,7 +70,7 @@ def _choose(file: CsvFile) -> tuple[CsvFile, list[str], str | None]:
             "Classes, for the colors only",
             [_NO_CLASSES, *labels],
             index=1 if words else 0,
-            key="training.upload.label",
+            key=f"training.upload.label.{file_id}",
         )
     label = None if chosen == _NO_CLASSES else chosen
     usable = [name for name in file.usable() if name != label]
@@ -80,7 +82,7 @@ def _choose(file: CsvFile) -> tuple[CsvFile, list[str], str | None]:
             "Columns to learn",
             [column.name for column in file.columns if not column.is_text],
             default=usable,
-            key="training.upload.columns",
+            key=f"training.upload.columns.{file_id}",
         )
     return file, [name for name in picked if name != label], label
 

@@ -285,3 +285,23 @@ def test_a_broken_file_is_refused_in_one_sentence(visit, monkeypatch):
         "mine.csv: column 'a', row 62 holds 'x', which is not a finite number."
     ]
     assert not app.exception
+
+
+def test_after_a_broken_file_a_whole_one_is_offered_with_all_its_columns(visit, monkeypatch):
+    content, made = table()
+
+    class File:
+        file_id, name, content = "3", "broken.csv", b"a,b\n" + b"1,2\n" * 60 + b"x,3\n"
+
+        def getvalue(self):
+            return self.content
+
+    chosen = File()
+    monkeypatch.setattr(training_upload.st, "file_uploader", lambda *_, **__: chosen)
+    app = visit(data="upload")
+    assert len(app.error) == 1
+    chosen.file_id, chosen.name = "4", "whole.csv"
+    chosen.content = content
+    app.run()
+    harness.assert_no_error(app)
+    assert made.describe() in captions(app)
