@@ -17,7 +17,7 @@ from iwae_core.runtime.status import Snapshot, Status
 
 
 class LockStep(Drive[W, D], Generic[W, D]):
-    """A drive with a steering wheel: every method returns at once, from whatever thread."""
+    """Runs that go on together; every method returns at once and may be called from any thread."""
 
     # What a person does -------------------------------------------------------------------------
 

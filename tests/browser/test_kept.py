@@ -53,7 +53,10 @@ class Runs:
         for text in texts:
             box.locator("input").click()
             box.locator("input").type(text)
+            self.page.get_by_role("option").filter(has_text=text).first.wait_for()
             self.page.keyboard.press("Enter")
+            chosen = box.locator("[data-testid=stMultiSelectTagsContainer]")
+            chosen.filter(has_text=text).wait_for()
             # While its list is open, the rest of the page is hidden from assistive technology.
             self.page.keyboard.press("Escape")
             self.visitor.wait()
