@@ -13,7 +13,7 @@ with story:
     text.show_with("picture", opening.numbers(shown))
     ways.start()
 with picture:
-    opening.picture(shown)
+    st.fragment(opening.picture)(shown)
 
 for column, reader in zip(st.columns(3), ways.READERS, strict=True):
     with column.container(border=True, height="stretch"):

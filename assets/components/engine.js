@@ -19,7 +19,8 @@
 //   pad(context) -> { left, top, width, height, label }       where strokes go, if not everywhere: on a
 //                             phone the page scrolls beside it
 //   paintSays(context) -> what a key did, for those who do not see it
-//   glide(state) -> number, which `context.place` follows with an ease instead of jumping
+//   glide(state) -> number, which `context.place` follows with an ease instead of jumping: at leisure
+//                             where a button of the scene takes the step, at once where a hand does
 //   formula(context) -> [{ symbol, value, term, role }]       live numbers below their symbols
 //   cards(context) -> [{ label, value, note, help }]
 //   buttons(context) -> [{ name, label, pressed }],  press(name, context) -> state
@@ -34,6 +35,7 @@
 //
 // The section says what it shows: data-settled holds the number of the newest message once that is
 // painted, its state is reached, and nothing is held, eased or waited for; until then it is absent.
+// data-reported is the number of the newest message whose exact report has been painted.
 
 import { Easel } from "./easel.js";
 import { Handles } from "./handles.js";
@@ -45,8 +47,10 @@ import { dress, tones } from "./tones.js";
 import { unpack } from "./wire.js";
 
 const PLAY = "play"; // the button that plays
-const TWEEN_MS = 260;
-const GLIDE_MS = 520;
+// What a control moved stands still within 250 ms of its release, its answer's 60 to 90 included.
+const TWEEN_MS = 100;
+const GLIDE_MS = 100;
+const LEISURE_MS = 520; // a step that the scene itself shows
 const MOST_UNDONE = 100; // steps that Ctrl+Z takes back
 const stages = new WeakMap(); // parentElement -> Stage
 let received = 0; // messages to all scenes of the document
@@ -65,7 +69,7 @@ export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matche
 
 class Stage {
   constructor(parent, scene) {
-    Object.assign(this, { parent, scene, mark: null, history: [], frame: 0 });
+    Object.assign(this, { parent, scene, mark: null, history: [], frame: 0, pace: GLIDE_MS });
     this.root = element(parent, "section", "lab-scene");
     this.formula = new Formula(this.root, (term) => this.highlight(term));
     const box = element(this.root, "div", "lab-stage");
@@ -82,6 +86,7 @@ class Stage {
     this.buttons = new Buttons(this.root, (name) => {
       if (name === PLAY) return this.player.toggle();
       this.set(scene.press(name, this.context()));
+      this.pace = LEISURE_MS;
       this.release();
     });
     this.cards = new Cards(this.root);
@@ -137,6 +142,7 @@ class Stage {
   adopt(target) {
     if (same(this.state, target)) return;
     const start = this.state;
+    this.pace = GLIDE_MS;
     this.state = { ...target };
     if (still()) return;
     const began = performance.now();
@@ -161,6 +167,7 @@ class Stage {
 
   set(state) {
     if (!state || same(state, this.state)) return;
+    this.pace = GLIDE_MS;
     this.tween = null;
     this.state = state;
     this.changed();
@@ -241,14 +248,18 @@ class Stage {
     this.root.dataset.painted = "1";
     if (entered < 1 || this.tween) this.invalidate();
     const awaited = this.handles.busy || this.meta.echo < this.sent;
-    if (!this.frame && !awaited && context.fresh) this.root.dataset.settled = this.number;
+    if (awaited || !context.fresh) return;
+    this.root.dataset.reported = this.number;
+    if (!this.frame) this.root.dataset.settled = this.number;
   }
 
   // Bring `place` closer to where the state says; what still moves asks for another frame.
   follow(target, now) {
-    if (target !== this.glides?.target) this.glides = { start: this.place ?? target, target, began: now };
-    const { start, began } = this.glides;
-    const part = still() ? 1 : Math.min(1, (now - began) / GLIDE_MS);
+    if (target !== this.glides?.target) {
+      this.glides = { start: this.place ?? target, target, began: now, lasts: this.pace };
+    }
+    const { start, began, lasts } = this.glides;
+    const part = still() ? 1 : Math.min(1, (now - began) / lasts);
     this.place = part < 1 ? start + part * part * (3 - 2 * part) * (target - start) : target;
     if (this.place !== target) this.invalidate();
   }
