@@ -97,8 +97,8 @@ def controls(page: Page, kind: str) -> Iterator[Control]:
 def wait(page: Page, move: Callable[[int], None], number: int) -> Wait | None:
     """Make a move and wait until all is still; None if no figure answers."""
     page.evaluate("labWatch.arm()")
-    move(number)
-    with contextlib.suppress(TimeoutError):
+    with contextlib.suppress(TimeoutError):  # a control that went away, or a figure that waits
+        move(number)
         page.wait_for_function("labWatch.done()", timeout=LATEST_MS)
     report, picture = page.evaluate("[labWatch.report, labWatch.picture]")
     if picture is None:
@@ -190,9 +190,10 @@ def _choices(page: Page) -> Iterator[Control]:
             continue
 
         def choose(number: int, menu: Locator = menu) -> None:
-            menu.locator("input").click()
-            options = page.get_by_role("option").all()
-            options[number % len(options)].click()
+            menu.get_by_role("button", name="Open").click(timeout=3000)
+            others = page.get_by_role("option", selected=False).filter(has_not_text="Your own")
+            others.first.wait_for(timeout=3000)
+            others.nth(number % others.count()).click(timeout=3000)
 
         yield Control(menu.inner_text().split("\n")[0], choose)
 

@@ -38,10 +38,11 @@
 // data-reported is the number of the newest message whose exact report has been painted.
 
 import { Easel } from "./easel.js";
+import { offer } from "./exports.js";
 import { Handles } from "./handles.js";
 import { Player } from "./playing.js";
 import { begin, surface } from "./plot.js";
-import { Buttons, Cards, Formula, element, save } from "./readouts.js";
+import { Buttons, Cards, Formula, element } from "./readouts.js";
 import { between, same } from "./states.js";
 import { dress, tones } from "./tones.js";
 import { unpack } from "./wire.js";
@@ -106,21 +107,20 @@ class Stage {
       const hint = element(row, "span");
       hint.textContent = "Drag a handle, or focus it and use the arrow keys (Shift: coarse, Ctrl+Z: undo).";
     }
-    const button = (label, action) => {
-      const node = element(row, "button");
-      node.type = "button";
-      node.textContent = label;
-      node.addEventListener("click", action);
-      return node;
-    };
-    if (this.scene.handles || this.scene.paint) this.back = button("Undo", () => this.undo());
-    button("PNG", () => this.canvas.toBlob((blob) => save(blob, `${this.meta.name}.png`)));
-    if (this.scene.table) {
-      button("CSV", () => {
-        const text = this.scene.table(this.context()).map((cells) => cells.join(",")).join("\r\n");
-        save(new Blob([text + "\r\n"], { type: "text/csv" }), `${this.meta.name}.csv`);
-      });
+    if (this.scene.handles || this.scene.paint) {
+      this.back = element(row, "button");
+      this.back.type = "button";
+      this.back.textContent = "Undo";
+      this.back.addEventListener("click", () => this.undo());
     }
+    offer(row, () => this.picture(), Boolean(this.scene.table));
+  }
+
+  // What is saved of it.
+  picture() {
+    const worn = tones(this.parent);
+    const panel = { canvas: this.canvas, paint: (canvas) => this.trace(begin(canvas), worn, 1) };
+    return { name: this.meta.name, about: this.meta.alt, tones: worn, panels: [panel], rows: this.scene.table?.(this.context()) };
   }
 
   receive({ meta, arrays }, send) {
@@ -231,10 +231,8 @@ class Stage {
     if (this.canvas.clientHeight !== height) this.canvas.style.height = `${height}px`;
     const worn = tones(this.parent);
     dress(this.root, worn.mode);
-    const sheet = begin(this.canvas);
-    const context = this.context();
-    this.view = context.view = this.scene.layout(sheet, context.state, context.numbers, context.model);
-    this.scene.draw(sheet.pen, { ...context, tones: worn, entered });
+    const context = this.trace(begin(this.canvas), worn, entered);
+    this.view = context.view;
     this.easel?.ready(this.scene.paints(context), this.scene.pad?.(context));
     if (this.back) this.back.disabled = this.history.length === 0;
     if (this.scene.handles) this.handles.place(this.scene.handles(context));
@@ -251,6 +249,14 @@ class Stage {
     if (awaited || !context.fresh) return;
     this.root.dataset.reported = this.number;
     if (!this.frame) this.root.dataset.settled = this.number;
+  }
+
+  // Draw the scene on a sheet, and say in which context.
+  trace(sheet, worn, entered) {
+    const context = this.context();
+    context.view = this.scene.layout(sheet, context.state, context.numbers, context.model);
+    this.scene.draw(sheet.pen, { ...context, tones: worn, entered });
+    return context;
   }
 
   // Bring `place` closer to where the state says; what still moves asks for another frame.

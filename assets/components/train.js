@@ -4,6 +4,7 @@
 // [number, what, value], of which Python obeys each once (iwae_core/ui/player.py).
 // Streamlit calls `draw` at each change of data; the canvases and the loops stay.
 
+import { offer } from "./exports.js";
 import { element } from "./readouts.js";
 import { dress, tones } from "./tones.js";
 import { Feed } from "./train_feed.js";
@@ -42,8 +43,10 @@ class View {
     this.voice = element(this.root, "p", "lab-quiet");
     this.voice.setAttribute("role", "status");
     this.panels = new Panels(this.root);
-    const hint = element(this.root, "p", "lab-hint");
+    const tools = element(this.root, "p", "lab-tools");
+    const hint = element(tools, "span");
     hint.textContent = "Space plays and pauses; on the bar, arrow keys look back and Escape returns.";
+    offer(tools, () => this.panels.picture(`A training run. ${this.status.textContent}`), true);
     this.feed = new Feed({ heard: () => this.heard(), gone: () => this.gone(), jumps: still });
     this.observer = new ResizeObserver(() => this.refresh());
     this.theme = new MutationObserver(() => this.refresh());

@@ -87,8 +87,9 @@ export function paintLatents({ canvas, heading }, { glance, tones, feed }) {
   pen.globalAlpha = 1;
   const ratio = window.devicePixelRatio || 1;
   labels.forEach((label, i) => {
-    const stamp = stampOf(classNames, label, ratio);
-    pen.drawImage(stamp, frame.toX(means[2 * i]) - 8, frame.toY(means[2 * i + 1]) - 8, 16, 16);
+    const [x, y] = [frame.toX(means[2 * i]), frame.toY(means[2 * i + 1])];
+    if (pen.stamps === false) mark(pen, classNames, label, x, y); // paper keeps what is sharp at any size
+    else pen.drawImage(stampOf(classNames, label, ratio), x - 8, y - 8, 16, 16);
   });
   pen.restore();
 }
@@ -106,21 +107,30 @@ function ring(pen, x, y, a, b) {
 const stamps = new Map();
 
 function stampOf(classNames, label, ratio) {
-  const numerals = classNames.length > 1 && classNames.every((name) => name.length === 1);
-  const key = `${numerals ? classNames[label] : ""}|${label}|${ratio}`;
+  const key = `${numeral(classNames, label) ?? ""}|${label}|${ratio}`;
   if (stamps.has(key)) return stamps.get(key);
   const stamp = new OffscreenCanvas(16 * ratio, 16 * ratio);
   const pen = stamp.getContext("2d");
   pen.scale(ratio, ratio);
-  pen.fillStyle = color(label);
-  if (numerals) {
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    pen.font = "bold 11px sans-serif";
-    pen.fillText(classNames[label], 8, 8);
-  } else shape(pen, label, 8, 8, 3.4);
+  mark(pen, classNames, label, 8, 8);
   stamps.set(key, stamp);
   return stamp;
+}
+
+const numeral = (classNames, label) =>
+  classNames.length > 1 && classNames.every((name) => name.length === 1) ? classNames[label] : null;
+
+function mark(pen, classNames, label, x, y) {
+  const text = numeral(classNames, label);
+  pen.fillStyle = color(label);
+  if (text === null) {
+    shape(pen, label, x, y, 3.4);
+    return;
+  }
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.font = "bold 11px sans-serif";
+  pen.fillText(text, x, y);
 }
 
 // Disc, square, triangle, cross.

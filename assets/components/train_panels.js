@@ -1,4 +1,5 @@
-// The panels of the live picture, each a canvas under its heading, and when each is drawn anew.
+// The panels of the live picture, each a canvas under its heading, when each is drawn anew, and
+// what is saved of them.
 
 import * as plot from "./plot.js";
 import { element } from "./readouts.js";
@@ -26,7 +27,7 @@ export class Panels {
       const figure = element(grid, "figure", name);
       const heading = element(figure, "figcaption");
       heading.textContent = title;
-      return { name, heading, canvas: plot.surface(figure, height, title), paint, needs, every, from, drawn: "" };
+      return { name, heading, canvas: plot.surface(figure, height, title), paint, needs, every, from, drawn: "", seen: false };
     });
   }
 
@@ -36,8 +37,10 @@ export class Panels {
     const ready = { curves: true, glance: glance && feed.probe, pictures: pictures && feed.probe };
     const manifold = Boolean(pictures?.manifold && feed.probe?.shape);
     this.root.dataset.manifold = manifold; // CSS makes room for it
+    this.view = view;
     for (const panel of this.all) {
-      if (!ready[panel.needs] || (panel.name === "manifold" && !manifold)) continue;
+      panel.seen = ready[panel.needs] && (panel.name !== "manifold" || manifold);
+      if (!panel.seen) continue;
       if (turn !== null && turn % panel.every !== panel.from) continue;
       if (!plot.sizeOf(panel.canvas)[0]) continue; // out of sight
       if (panel.needs === "pictures") {
@@ -48,5 +51,20 @@ export class Panels {
       }
       panel.paint(panel, view);
     }
+  }
+  // All that is seen of the run, and its curves in a long table.
+  picture(about) {
+    const { view } = this;
+    const { heldOut = [], deep = [], steps } = view?.feed ?? {};
+    const series = (name, rows, column) => rows.map((row) => [name, row[0], row[column]]);
+    const panels = this.all.filter(({ seen, canvas }) => seen && plot.sizeOf(canvas)[0]);
+    return {
+      name: "train", about, tones: view?.tones,
+      panels: panels.map((panel) => ({ ...panel, paint: (canvas) => panel.paint({ ...panel, canvas }, view) })),
+      rows: [
+        ["series", "step", "value"], ...series("L_1", heldOut, 1), ...series("L_K", heldOut, 2), ...series("L_64", heldOut, 3),
+        ...series("L_512", deep, 1), ...series("objective", steps?.points ?? [], 1), ...series("ess", steps?.points ?? [], 2),
+      ],
+    };
   }
 }
