@@ -1,7 +1,9 @@
 """A module of the browser's, called under Node with numbers from a test."""
 
 import json
+import re
 import subprocess
+from pathlib import Path
 
 from iwae_core.places import ASSETS
 
@@ -19,9 +21,9 @@ console.log(JSON.stringify(answers, (key, value) => plain(key, arrays(value))));
 
 def under_node(tmp_path, calls, module_name="weights"):
     """Call functions of a module: each call is a name and its arguments."""
-    # Node takes a .js file for a module only by its package; a copy named .mjs is one by itself.
-    module = tmp_path / "module.mjs"
-    module.write_text((ASSETS / "components" / f"{module_name}.js").read_text())
+    # Node takes a .js file for a module only by its package.
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    module = copy(f"{module_name}.js", tmp_path)
     (tmp_path / "run.mjs").write_text(SCRIPT)
     answer = subprocess.run(
         ["node", tmp_path / "run.mjs", module],
@@ -31,3 +33,12 @@ def under_node(tmp_path, calls, module_name="weights"):
         check=True,
     )
     return json.loads(answer.stdout)
+
+
+def copy(name: str, folder: Path) -> Path:
+    """Copy a module and all that it imports into a folder; where the module lies then."""
+    source = (ASSETS / "components" / name).read_text()
+    for other in re.findall(r'from "\./([\w.]+)"', source):
+        copy(other, folder)
+    (folder / name).write_text(source)
+    return folder / name

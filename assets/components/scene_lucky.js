@@ -4,7 +4,8 @@
 import { digits, fixed, percent } from "./numbers.js";
 import * as pair from "./pair.js";
 import { axes, extent, line, note, readable, segment, spot } from "./plot.js";
-import { ess, integrand, kHat, logDensity, maxWeight, normalize, running } from "./weights.js";
+import { kHat } from "./tails.js";
+import { ess, integrand, logDensity, maxWeight, normalize, running } from "./weights.js";
 
 const WINDOW = [-5, 8]; // of z
 const N_BUTTONS = 4;

@@ -4,7 +4,8 @@
 import { bulk, clip, gridOver, ground, narrow, normalHandles, rows, tenTo, within, zAxis } from "./better.js";
 import { digits, fixed, percent } from "./numbers.js";
 import { curve, extent, line, note, segment, spot } from "./plot.js";
-import { copies, ess, integrand, kHat, logDensity, logMeanExp, running, smoothed } from "./weights.js";
+import { copies, kHat, smoothed } from "./tails.js";
+import { ess, integrand, logDensity, logMeanExp, running } from "./weights.js";
 
 const WINDOW = [-9, 9];
 const LIMITS = { loc: [-6, 6], scale: [0.2, 4] };

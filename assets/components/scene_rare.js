@@ -4,7 +4,8 @@
 import { clip, gridOver, ground, logAxes, narrow, rows, within, zAxis } from "./better.js";
 import { digits, percent } from "./numbers.js";
 import { curve, line, note, readable, segment, spot } from "./plot.js";
-import { logDensity, logNormalTail, rareDeviation, running } from "./weights.js";
+import { logNormalTail, rareDeviation } from "./tails.js";
+import { logDensity, running } from "./weights.js";
 
 const WINDOW = [-4, 12];
 const LIMITS = { a: [0, 8], shift: [0, 10] };

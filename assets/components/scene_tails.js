@@ -4,7 +4,8 @@
 import { digits, fixed, percent } from "./numbers.js";
 import * as pair from "./pair.js";
 import { axes, band, line, note, readable, segment, spot } from "./plot.js";
-import { ess, integrand, kHat, logDensity, maxWeight, normalize, running, tailIndex } from "./weights.js";
+import { kHat, tailIndex } from "./tails.js";
+import { ess, integrand, logDensity, maxWeight, normalize, running } from "./weights.js";
 
 const WINDOW = [-7, 7]; // of z
 const K_RANGE = [-0.6, 1.5];

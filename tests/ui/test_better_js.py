@@ -29,7 +29,7 @@ def log_weights():
 
 def test_smoothed_weights_equal_the_core(tmp_path):
     sent = list(log_weights())
-    found = under_node(tmp_path, [["smoothed", column.tolist()] for column in sent])
+    found = under_node(tmp_path, [["smoothed", column.tolist()] for column in sent], "tails")
     changed = 0
     for column, answer in zip(sent, found, strict=True):
         expected = psis.smooth(column)[0].numpy()
@@ -42,7 +42,7 @@ def test_smoothed_weights_equal_the_core(tmp_path):
 def test_copies_are_those_of_systematic_resampling(tmp_path, seed):
     offset = torch.rand((1,), generator=make_generator(seed), dtype=torch.float64).item()
     sent = list(log_weights())
-    found = under_node(tmp_path, [["copies", column.tolist(), offset] for column in sent])
+    found = under_node(tmp_path, [["copies", column.tolist(), offset] for column in sent], "tails")
     for column, answer in zip(sent, found, strict=True):
         chosen = resampling.systematic(column, len(column), make_generator(seed))
         np.testing.assert_array_equal(answer, np.bincount(chosen, minlength=len(column)))
@@ -50,7 +50,7 @@ def test_copies_are_those_of_systematic_resampling(tmp_path, seed):
 
 def test_the_normal_tail_equals_torch_to_twelve_digits(tmp_path):
     x = torch.cat([torch.linspace(-9, 18.5, 331), torch.tensor([0.0, 2.4999, 2.5])]).double()
-    found = under_node(tmp_path, [["logNormalTail", value] for value in x.tolist()])
+    found = under_node(tmp_path, [["logNormalTail", value] for value in x.tolist()], "tails")
     expected = torch.special.log_ndtr(-x).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-16)
 
@@ -58,5 +58,7 @@ def test_the_normal_tail_equals_torch_to_twelve_digits(tmp_path):
 @pytest.mark.parametrize("threshold", [0.0, 1.3, 4.0, 8.0])
 def test_the_rare_events_deviation_equals_the_study(tmp_path, threshold):
     shifts = np.linspace(0, 10, 21)
-    found = under_node(tmp_path, [["rareDeviation", threshold, m] for m in shifts.tolist()])
+    found = under_node(
+        tmp_path, [["rareDeviation", threshold, m] for m in shifts.tolist()], "tails"
+    )
     np.testing.assert_allclose(found, rare.relative(threshold, shifts), rtol=1e-9)

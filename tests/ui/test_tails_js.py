@@ -38,7 +38,7 @@ def test_k_hat_equals_the_core_wherever_a_tail_is_fitted_and_where_none_is(tmp_p
     sent = list(log_weights())
     # JSON knows no infinity, but a Float64Array reads the word.
     columns = [["-Infinity" if w == -math.inf else w for w in column.tolist()] for column in sent]
-    found = under_node(tmp_path, [["kHat", column] for column in columns])
+    found = under_node(tmp_path, [["kHat", column] for column in columns], "tails")
     answers = np.array([float(value) for value in found])
     expected = np.array([psis.k_hat(column).item() for column in sent])
     assert np.isinf(expected).sum() == 3
@@ -50,4 +50,4 @@ def test_the_exact_tail_index_equals_the_core(tmp_path, target):
     proposals = [Normal(0.7, scale) for scale in (0.3, 0.75, 1.1, 1.5, 4.0)]
     calls = [["tailIndex", formulas.density(target), formulas.density(q)] for q in proposals]
     expected = [tail_index(target, q) for q in proposals]
-    np.testing.assert_allclose(under_node(tmp_path, calls), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(under_node(tmp_path, calls, "tails"), expected, rtol=0, atol=1e-12)
