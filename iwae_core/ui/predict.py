@@ -1,5 +1,6 @@
 """Predict first: a question whose explanation waits for the reader's own answer."""
 
+import re
 from collections.abc import Mapping
 
 import streamlit as st
@@ -8,6 +9,8 @@ from iwae_core.ui.fields import ChoiceField
 from iwae_core.ui.url import Link
 
 OPEN = "open"  # not answered yet
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def answer_field(*answers: str, name: str = "answer") -> ChoiceField:
@@ -30,11 +33,27 @@ def ask(link: Link, field: ChoiceField, question: str, answers: Mapping[str, str
     def take() -> None:
         link.set(field, st.session_state[key] or OPEN)
 
+    # A control's label is read out as it is written, so that it has no signs of Markdown.
+    st.markdown(f"**Predict first.** {question}")
     st.segmented_control(
-        f"**Predict first.** {question}",
+        f"Predict first. {plain(question)}",
         list(answers),
         format_func=answers.__getitem__,
         key=key,
         on_change=take,
+        label_visibility="collapsed",
     )
     return None if given == OPEN else given
+
+
+def plain(markdown: str) -> str:
+    r"""Say a sentence of Markdown and LaTeX without their signs, for those who hear it.
+
+    >>> plain(r"Is *half* of $\mathcal L_{50}$ below :target[p]'s [mean](mean), $\log p(x)$?")
+    "Is half of L₅₀ below p's mean, log p(x)?"
+    """
+    text = re.sub(r":\w+\[([^\]]*)\]", r"\1", markdown)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"\\math\w+\s*", "", text)
+    text = re.sub(r"_\{?(\d+)\}?", lambda found: found[1].translate(_SUBSCRIPTS), text)
+    return " ".join(re.sub(r"[*`$\\{}]", "", text).split())

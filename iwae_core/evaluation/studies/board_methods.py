@@ -148,7 +148,8 @@ def _balance(desk: Desk) -> Answer:
 def _resampled(desk: Desk, name: str) -> Answer:
     scheme = SCHEMES[name]
     noise, K = desk.generator(name), desk.config.n_samples
-    value = resampling.resampled(desk.f, desk.log_w, K, noise, scheme).value
+    # `resampling.resampled` would work out a standard error as well, which the board does not show.
+    value = resampling.resample(desk.f, scheme(desk.log_w, K, noise)).mean(dim=0)
     std = None
     if name == "multinomial":  # the noise of K independent choices comes on top
         std = math.hypot(_std_of_ratio(desk), _std_under_target(desk)) / desk.root
