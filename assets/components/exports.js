@@ -20,7 +20,11 @@ export function offer(row, get, hasRows) {
     node.type = "button";
     node.textContent = kind;
     node.title = what;
-    node.addEventListener("click", () => action(get(), (blob) => save(blob, `${get().name}.${kind.toLowerCase()}`)));
+    node.addEventListener("click", () => {
+      const picture = get();
+      const keep = (blob) => save(blob, `${picture.name}.${kind.toLowerCase()}`);
+      if (picture.panels.length) action(picture, keep); // there may be nothing to see yet
+    });
   };
   button("PNG", "The picture in pixels", (picture, keep) => png(picture).toBlob(keep));
   button("SVG", "The picture in lines and texts, sharp at any size", (picture, keep) => {

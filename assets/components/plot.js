@@ -63,19 +63,21 @@ export function readable(value, span = Math.abs(value)) {
 export const minus = (value) => String(value).replace("-", "\u2212");
 
 // A rectangle with axes, in a part of the sheet that starts at `left`, `top`; returns the maps from
-// data to CSS px. `xTicks` and `yTicks` are [place, text] pairs where round numbers would not do.
+// data to CSS px. `xTicks` and `yTicks` are [place, text] pairs where round numbers would not do;
+// with `handled` their texts stand clear of a handle that lies on an axis.
 export function axes(
   { pen, width, height, left = 0, top = 0 },
-  { x, y, xLabel = "", yLabel = "", title = "", tones, grid = true, xTicks = null, yTicks = null },
+  { x, y, xLabel = "", yLabel = "", title = "", tones, grid = true, xTicks = null, yTicks = null, handled = false },
 ) {
+  const clear = handled ? 6 : 0;
   const rounded = () => ticks(...y, height < 180 ? 4 : 5).map((tick) => [tick, readable(tick, y[1] - y[0])]);
   const yTexts = yTicks ?? (y ? rounded() : []);
-  const wide = Math.max(8, ...yTexts.map(([, text]) => pen.measureText(text).width + 10));
+  const wide = Math.max(8, ...yTexts.map(([, text]) => pen.measureText(text).width + 10 + clear));
   const box = {
     left: left + wide,
     right: left + width - 10,
     top: top + (yLabel || title ? 24 : 8),
-    bottom: top + height - (xLabel ? 40 : 22),
+    bottom: top + height - (xLabel ? 40 : 22) - clear,
   };
   const toX = (value) => box.left + ((value - x[0]) / (x[1] - x[0] || 1)) * (box.right - box.left);
   const toY = (value) => box.bottom - ((value - y[0]) / (y[1] - y[0] || 1)) * (box.bottom - box.top);
@@ -85,7 +87,7 @@ export function axes(
   pen.textAlign = "right";
   pen.textBaseline = "middle";
   for (const [tick, text] of yTexts) {
-    pen.fillText(text, box.left - 6, toY(tick));
+    pen.fillText(text, box.left - 6 - clear, toY(tick));
     if (grid) segment(pen, box.left, toY(tick), box.right, toY(tick));
   }
   pen.textAlign = "center";
@@ -93,7 +95,7 @@ export function axes(
   const round = () => ticks(...x, width < 360 ? 4 : 6).map((tick) => [tick, readable(tick, x[1] - x[0])]);
   for (const [tick, text] of xTicks ?? round()) {
     const half = pen.measureText(text).width / 2; // the last one must not end beyond the sheet
-    pen.fillText(text, Math.min(toX(tick), left + width - half), box.bottom + 5);
+    pen.fillText(text, Math.min(toX(tick), left + width - half), box.bottom + 5 + clear);
   }
   if (xLabel) pen.fillText(xLabel, (box.left + box.right) / 2, top + height - 17);
   pen.textAlign = "left";

@@ -55,7 +55,7 @@ function drawBound(pen, { view, state, numbers, model, tones }, shown, on) {
   const most = Math.max(...model.high, truth);
   const above = shown.length ? Math.max(most, ...shown.map((name) => top(model, name, truth, least))) : most;
   const room = Math.max(0.06 * (above - least), 0.05);
-  const scale = axes(view.main, { x: [0, LAST], y: [least - room, above + room], yLabel: "nats", xLabel: "K, samples per run (log scale)", tones, xTicks: decades });
+  const scale = axes(view.main, { x: [0, LAST], y: [least - room, above + room], yLabel: "nats", xLabel: "K, samples per run (log scale)", tones, xTicks: decades, handled: true });
   view.scale = scale;
   const { pairs, lower } = curves(model);
   const fade = numbers.same ? 1 : 0.3; // the report of another q
@@ -106,7 +106,7 @@ function drawGap(pen, { view, state, numbers, model, tones }, shown, on) {
   const known = lower.map(([, gap]) => gap).filter((gap) => gap > 0);
   const range = known.length ? [log(Math.min(...known)) - 0.8, log(Math.max(...known)) + 0.4] : [-4, 0.5];
   const yTicks = ticks(...range, 7).filter(Number.isInteger).map((power) => [power, digits(10 ** power, 1)]);
-  const scale = axes(view.main, { x: [0, LAST], y: range, yLabel: "distance from log p(x), nats (log scale)", xLabel: "K, samples per run (log scale)", tones, xTicks: decades, yTicks });
+  const scale = axes(view.main, { x: [0, LAST], y: range, yLabel: "distance from log p(x), nats (log scale)", xLabel: "K, samples per run (log scale)", tones, xTicks: decades, yTicks, handled: true });
   view.scale = scale;
   const fade = numbers.same ? 1 : 0.3;
   const logs = (points) => points.map(([x, y]) => [x, log(y)]);

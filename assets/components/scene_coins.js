@@ -150,7 +150,7 @@ function drawBoxes(pen, view, scale, { from, to, part }, model, tones, alpha) {
 function drawClimb(pen, view, place, model, tones, on) {
   const xTicks = STOPS.map((K, i) => [i, String(K)]);
   const scale = axes(view.climb, {
-    x: [0, STOPS.length - 1], y: view.range, xLabel: "K, coins in a box", title: "The needle climbs", tones, xTicks,
+    x: [0, STOPS.length - 1], y: view.range, xLabel: "K, coins in a box", title: "The needle climbs", tones, xTicks, handled: true,
   });
   view.scale = scale;
   const points = (values) => Array.from(values, (value, i) => [i, value]);

@@ -88,7 +88,7 @@ function drawNeedle(pen, view, place, model, tones, on) {
   const room = Math.max(0.15 * (truth - bound[0]), 0.1);
   const scale = axes(view.needle, {
     x: [0, stops.length - 1], y: [bound[0] - room, truth + room], xLabel: "K, samples in one gradient",
-    title: "The bound they climb, nats", tones, xTicks: stops.map((K, i) => [i, String(K)]).filter((_, i) => view.needle.width > 480 || i % 2 === 0),
+    title: "The bound they climb, nats", tones, handled: true, xTicks: stops.map((K, i) => [i, String(K)]).filter((_, i) => view.needle.width > 480 || i % 2 === 0),
   });
   view.scale = scale;
   line(pen, scale, [[0, truth], [stops.length - 1, truth]], { color: tones.exact, width: 2, dash: [8, 4], alpha: on("exact") });

@@ -171,7 +171,7 @@ function drawDecay(pen, view, state, numbers, model, tones, on) {
   const powers = [0, 1, 2, 3].map((power) => [power, String(10 ** power)]);
   const scale = axes(view.decay, {
     x: [0, log(curveK[curveK.length - 1])], y, xLabel: "K, weights in the mean (log scale)",
-    title: "Gap in nats (log scale)", tones, xTicks: powers,
+    title: "Gap in nats (log scale)", tones, xTicks: powers, handled: true,
     yTicks: ticks(...y, 6).filter(Number.isInteger).map((power) => [power, digits(10 ** power, 1)]),
   });
   view.scale = scale;

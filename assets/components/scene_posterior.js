@@ -133,7 +133,7 @@ function drawCurve(pen, view, { K, panels }, model, tones, on) {
   const y = [Math.floor(Math.min(...seen) - 0.1), Math.max(...seen) + 0.25];
   const names = view.curve.width < 420 ? [1, 10, 100, 1000] : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
   const scale = axes(view.curve, {
-    x: [0, 3], y, tones, title: view.curve.width < 330 ? "KL from the exact p, nats" : "KL from the exact posterior, nats", xLabel: "K (log scale)",
+    x: [0, 3], y, tones, handled: true, title: view.curve.width < 330 ? "KL from the exact p, nats" : "KL from the exact posterior, nats", xLabel: "K (log scale)",
     xTicks: names.map((k) => [Math.log10(k), String(k)]),
     yTicks: ticks(...y, 8).filter(Number.isInteger).map((power) => [power, digits(10 ** power, 1)]),
   });

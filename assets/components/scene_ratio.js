@@ -116,7 +116,7 @@ function drawErrors(pen, box, state, numbers, model, tones, alpha, fresh) {
   const y = [low, high + 0.3 * (high - low)]; // room for the names of the curves
   const xs = Array.from(K, Math.log2);
   const xTicks = Array.from(K, (k, i) => [xs[i], String(k)]).filter((_, i) => i % 2 === 0);
-  const scale = logAxes({ pen, ...box }, { x: [-0.3, xs[xs.length - 1] + 0.3], y, tones, xTicks, xLabel: "K, draws in a run", title: "Errors against K" });
+  const scale = logAxes({ pen, ...box }, { x: [-0.3, xs[xs.length - 1] + 0.3], y, tones, xTicks, xLabel: "K, draws in a run", title: "Errors against K", handled: true });
   const path = (values) => Array.from(values, (value, i) => [xs[i], value > 0 ? Math.log10(value) : NaN]);
   pen.save();
   pen.globalAlpha = alpha;
