@@ -7,17 +7,17 @@ can send events.
 With --minutes it then drags on, letting go every few seconds (so every release's report comes
 too), and every half minute, after a minute of warming up, forces a collection and takes a snapshot
 of the JavaScript heap. V8 keeps the code of every function that has run, and makes faster code of
-what runs often, of which there is more in the first minutes of any page. So the heap is told apart:
-`code`, and `data`, which is everything that a script can hold (objects, arrays, closures, strings,
-numbers). A leak of ours would be data, and grow with the time: what is judged is the slope of a
-straight line through its sizes, in MB a minute, with the 95 % interval of the fit.
+what runs often, of which there is more in the first minutes of any page. So the heap is told
+apart: `code`, and `data`, which is everything that a script can hold (objects, arrays, closures,
+strings, numbers). A leak of ours would be data, and grow with the time: what is judged is the
+slope of a straight line through its sizes, in MB a minute, with the 95 % interval of the fit.
 
     python benchmarks/drag.py [--particles 2000 10000] [--seconds 5] [--minutes 0]
 
 Target in headless Chromium on two cores: 55 redraws/s with 2,000 particles, 50 with 10,000; no
 growth of data. "No growth" means that the whole interval of the slope lies below 0.02 MB a minute
-(0.1 MB in five minutes, 1 kB for each release); where the interval holds 0.02 the run was too short
-to tell, and says so.
+(0.1 MB in five minutes, 1 kB for each release); where the interval holds 0.02 the run was too
+short to tell, and says so.
 """
 
 import argparse

@@ -148,7 +148,7 @@ def _balance(desk: Desk) -> Answer:
 def _resampled(desk: Desk, name: str) -> Answer:
     scheme = SCHEMES[name]
     noise, K = desk.generator(name), desk.config.n_samples
-    # `resampling.resampled` would work out a standard error as well, which the board does not show.
+    # `resampling.resampled` works out a standard error as well, which the board does not show.
     value = resampling.resample(desk.f, scheme(desk.log_w, K, noise)).mean(dim=0)
     std = None
     if name == "multinomial":  # the noise of K independent choices comes on top
