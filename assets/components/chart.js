@@ -57,10 +57,25 @@ export default async function draw({ parentElement, data: message }) {
   if (still) delete layout.transition;
 
   await Plotly.react(node, traces, layout, chart.config);
+  makeReachable(node);
   if (frames.length && !still && !chart.painted) play(Plotly, node, frames);
   node.dataset.theme = dark ? "dark" : "light";
   node.dataset.painted = String(++chart.painted); // tests and benchmarks wait for this
   return () => unmount(parentElement, Plotly);
+}
+
+// Plotly's buttons are links without an address, which no key reaches.
+function makeReachable(node) {
+  for (const button of node.querySelectorAll(".modebar-btn")) {
+    button.tabIndex = 0;
+    button.setAttribute("role", "button");
+    button.setAttribute("aria-label", button.dataset.title);
+    button.onkeydown = (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      button.click();
+    };
+  }
 }
 
 // A figure's frames play once, when it first appears; what the figure itself shows is their end.
@@ -101,6 +116,7 @@ function config(Plotly, name) {
   return {
     responsive: false, // the ResizeObserver above also sees the sidebar open and close
     displaylogo: false,
+    displayModeBar: true, // what saves the figure is seen before a pointer comes near
     modeBarButtonsToRemove: ["toImage", "lasso2d", "select2d", "autoScale2d"],
     modeBarButtonsToAdd: [
       { name: "png", title: "Download as PNG", icon: Plotly.Icons.camera, click: picture("png") },
