@@ -2,10 +2,12 @@
 // hidden legend entries and hover stay. Streamlit calls `draw` at every change of data or theme and
 // once its returned function when the chart leaves the page; both may be called any number of times.
 
+import { saves } from "./exports.js";
+import { element, save } from "./readouts.js";
 import { templates, toDark } from "./theme.js";
 import { channels, isDark } from "./tones.js";
 
-const charts = new WeakMap(); // parentElement -> { node, observer, config, painted }
+const charts = new WeakMap(); // parentElement -> { node, row, observer, painted }
 const FRAME_MS = 380;
 let library = null;
 
@@ -41,7 +43,7 @@ export function darken(value) {
 export default async function draw({ parentElement, data: message }) {
   const data = JSON.parse(new TextDecoder().decode(message));
   const Plotly = await plotly();
-  const chart = charts.get(parentElement) ?? mount(parentElement, config(Plotly, data.key));
+  const chart = charts.get(parentElement) ?? mount(parentElement, Plotly, data.key);
   charts.set(parentElement, chart);
   const { node } = chart;
   node.style.height = `${data.height}px`;
@@ -56,26 +58,11 @@ export default async function draw({ parentElement, data: message }) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (still) delete layout.transition;
 
-  await Plotly.react(node, traces, layout, chart.config);
-  makeReachable(node);
+  await Plotly.react(node, traces, layout, CONFIG);
   if (frames.length && !still && !chart.painted) play(Plotly, node, frames);
   node.dataset.theme = dark ? "dark" : "light";
   node.dataset.painted = String(++chart.painted); // tests and benchmarks wait for this
   return () => unmount(parentElement, Plotly);
-}
-
-// Plotly's buttons are links without an address, which no key reaches.
-function makeReachable(node) {
-  for (const button of node.querySelectorAll(".modebar-btn")) {
-    button.tabIndex = 0;
-    button.setAttribute("role", "button");
-    button.setAttribute("aria-label", button.dataset.title);
-    button.onkeydown = (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      button.click();
-    };
-  }
 }
 
 // A figure's frames play once, when it first appears; what the figure itself shows is their end.
@@ -86,19 +73,19 @@ async function play(Plotly, node, frames) {
     .catch(() => {}); // the chart left the page before the end
 }
 
-// Plotly.react starts a new plot when any part of the configuration is another object, so that it
-// is made once for each chart.
-function mount(parentElement, config) {
+function mount(parentElement, Plotly, name) {
   const node = document.createElement("div");
   node.className = "lab-chart";
   node.style.width = "100%";
   node.setAttribute("role", "figure");
   parentElement.append(node);
+  const row = element(parentElement, "p", "lab-tools"); // ui/charts.py keeps place for it
+  offer(row, Plotly, node, name);
   const observer = new ResizeObserver(() => {
     if (node.data && node.clientWidth > 0) window.Plotly.Plots.resize(node);
   });
   observer.observe(parentElement);
-  return { node, observer, config, painted: 0 };
+  return { node, row, observer, painted: 0 };
 }
 
 function unmount(parentElement, Plotly) {
@@ -108,27 +95,24 @@ function unmount(parentElement, Plotly) {
   chart.observer.disconnect();
   Plotly.purge(chart.node);
   chart.node.remove();
+  chart.row.remove();
 }
 
-function config(Plotly, name) {
+// Plotly.react starts a new plot when any part of the configuration is another object.
+const CONFIG = {
+  responsive: false, // the ResizeObserver above also sees the sidebar open and close
+  displaylogo: false,
+  modeBarButtonsToRemove: ["toImage", "lasso2d", "select2d", "autoScale2d"],
+};
+
+function offer(row, Plotly, node, name) {
   const filename = name.replace(/[^\w-]+/g, "-");
-  const picture = (format) => (node) => Plotly.downloadImage(node, { format, filename, scale: 2 });
-  return {
-    responsive: false, // the ResizeObserver above also sees the sidebar open and close
-    displaylogo: false,
-    displayModeBar: true, // what saves the figure is seen before a pointer comes near
-    modeBarButtonsToRemove: ["toImage", "lasso2d", "select2d", "autoScale2d"],
-    modeBarButtonsToAdd: [
-      { name: "png", title: "Download as PNG", icon: Plotly.Icons.camera, click: picture("png") },
-      { name: "svg", title: "Download as SVG", icon: Plotly.Icons.pencil, click: picture("svg") },
-      {
-        name: "csv",
-        title: "Download the data as CSV",
-        icon: Plotly.Icons.disk,
-        click: (node) => save(csv(node.data), `${filename}.csv`, "text/csv"),
-      },
-    ],
-  };
+  const picture = (format) => () => Plotly.downloadImage(node, { format, filename, scale: 2 });
+  saves(row, {
+    PNG: picture("png"),
+    SVG: picture("svg"),
+    CSV: () => save(new Blob([csv(node.data)], { type: "text/csv" }), `${filename}.csv`),
+  });
 }
 
 const ARRAYS = {
@@ -166,12 +150,4 @@ export function csv(traces) {
 function quote(cell) {
   const text = String(cell ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function save(text, filename, type) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = filename;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }

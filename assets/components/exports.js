@@ -11,29 +11,38 @@ const LINE = 20; // px of a line of a heading
 const MARGIN = 8;
 
 export function offer(row, get, hasRows) {
+  const keeping = (kind, make) => () => {
+    const picture = get();
+    if (picture.panels.length) make(picture, (blob) => save(blob, `${picture.name}.${kind}`)); // there may be nothing yet
+  };
+  const asSvg = (picture, keep) => keep(new Blob([svg(picture)], { type: "image/svg+xml" }));
+  const asCsv = ({ rows }, keep) => {
+    keep(new Blob([rows.map((cells) => cells.join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }));
+  };
+  saves(row, {
+    PNG: keeping("png", (picture, keep) => png(picture).toBlob(keep)),
+    SVG: keeping("svg", asSvg),
+    ...(hasRows ? { CSV: keeping("csv", asCsv) } : {}),
+  });
+}
+
+const WHAT = {
+  PNG: "The picture in pixels", SVG: "The picture in lines and texts, sharp at any size", CSV: "The numbers in the picture",
+};
+
+// The buttons themselves: what is done at a press, by the kind of the file.
+export function saves(row, actions) {
   const group = element(row, "span", "lab-saves");
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", "Save the picture or its numbers");
   element(group, "span").textContent = "Save as";
-  const button = (kind, what, action) => {
+  for (const [kind, action] of Object.entries(actions)) {
     const node = element(group, "button");
     node.type = "button";
     node.textContent = kind;
-    node.title = what;
-    node.addEventListener("click", () => {
-      const picture = get();
-      const keep = (blob) => save(blob, `${picture.name}.${kind.toLowerCase()}`);
-      if (picture.panels.length) action(picture, keep); // there may be nothing to see yet
-    });
-  };
-  button("PNG", "The picture in pixels", (picture, keep) => png(picture).toBlob(keep));
-  button("SVG", "The picture in lines and texts, sharp at any size", (picture, keep) => {
-    keep(new Blob([svg(picture)], { type: "image/svg+xml" }));
-  });
-  if (!hasRows) return;
-  button("CSV", "The numbers in the picture", ({ rows }, keep) => {
-    keep(new Blob([rows.map((cells) => cells.join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }));
-  });
+    node.title = WHAT[kind];
+    node.addEventListener("click", action);
+  }
 }
 
 // Where each panel lies, from the upper left corner of the whole.

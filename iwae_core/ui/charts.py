@@ -15,6 +15,7 @@ from plotly.io.json import to_json_plotly
 from iwae_core.ui import component
 
 NAME = "iwae_lab_chart"
+_SAVES = 52  # px of the row of buttons below a figure
 
 
 # The front end draws from these bytes; building them costs more than all the rest of a rerun, and
@@ -41,7 +42,7 @@ def show(
             reports (``ui.studies``) are kept as well.
         key: Names the chart in the session; the same key keeps zoom and legend when data change.
         alt: What the figure shows, in one sentence, for those who do not see it.
-        height: Height in px; the width follows the page.
+        height: Of the figure in px, without the buttons below it; the width follows the page.
 
     Raises:
         ValueError: If ``alt`` says nothing.
@@ -51,5 +52,6 @@ def show(
     component.of_module(NAME, "chart.js")(
         key=key,
         data=_message(make, reports, key, alt, height),
-        height=height,  # the place is kept free, so nothing below jumps when the figure arrives
+        height=height
+        + _SAVES,  # the place is kept free, so nothing below jumps when the figure arrives
     )
