@@ -126,6 +126,11 @@ def code(app: AppTest, name: str) -> str:
     return block.value
 
 
+def prose(app) -> list[str]:
+    """The page's Markdown, its unbreakable spaces like any others."""
+    return [element.value.replace("\N{NO-BREAK SPACE}", " ") for element in app.markdown]
+
+
 def assert_no_error(app: AppTest) -> None:
     """Hold that the page raised nothing and shows no error box."""
     assert not app.exception, [error.value for error in app.exception]

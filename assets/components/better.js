@@ -96,7 +96,7 @@ export function logAxes({ pen, left, top, width, height }, { x, y, title, tones,
 const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 export function tenTo(power) {
-  if (power >= -3 && power <= 4) return readable(10 ** power, 10 ** power);
+  if (power >= -3 && power <= 3) return readable(10 ** power, 10 ** power);
   return `10${String(power).replace("-", "⁻").replace(/\d/g, (digit) => RAISED[digit])}`;
 }
 
@@ -140,8 +140,8 @@ export function rows(pen, box, range, list, { tones, exact, exactText, xLabel })
     if (i < list.length - 1) segment(pen, left, base + 6, right, base + 6);
     note(pen, row.title, left + 2, top + tall * i + 15, { color: row.color, bold: true });
     if (row.text) note(pen, row.text, right, top + tall * i + 15, { color: tones.muted, align: "right" });
-    if (placed.below) note(pen, `◂ ${placed.below}`, left + 2, middle + 5, { color: tones.muted });
-    if (placed.above) note(pen, `${placed.above} ▸`, right, middle + 5, { color: tones.muted, align: "right" });
+    if (placed.below) note(pen, `◂ ${placed.below}`, left + 2, middle + 5, { color: tones.muted, halo: tones.background });
+    if (placed.above) note(pen, `${placed.above} ▸`, right, middle + 5, { color: tones.muted, align: "right", halo: tones.background });
     if (Number.isFinite(row.mark)) {
       const x = Math.max(left, Math.min(right, scale.toX(row.mark)));
       pen.strokeStyle = tones.text;

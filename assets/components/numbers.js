@@ -11,12 +11,15 @@ export function digits(value, count = 3) {
   const size = Math.abs(value);
   if (size >= 1e-3 && size < 1e6) {
     const rounded = Number(value.toPrecision(count));
-    return fixed(rounded, Math.max(0, count - 1 - Math.floor(Math.log10(Math.abs(rounded)))));
+    return grouped(fixed(rounded, Math.max(0, count - 1 - Math.floor(Math.log10(Math.abs(rounded))))));
   }
   const [mantissa, power] = value.toExponential(count - 1).split("e");
   const raised = String(Number(power)).replace("-", "⁻").replace(/\d/g, (digit) => RAISED[digit]);
   return `${mantissa.replace("-", MINUS)}·10${raised}`;
 }
+
+// Thousands apart from five digits on: 31,600.
+const grouped = (text) => (/^\D?\d{5,}$/.test(text) ? text.replace(/\B(?=(\d{3})+$)/g, ",") : text);
 
 // A fixed number of decimals; zero never has a sign.
 export function fixed(value, decimals = 2) {

@@ -113,13 +113,39 @@ export function note(pen, text, x, y, { color, align = "left", bold = false, hal
   pen.fillStyle = color;
   pen.textAlign = align;
   pen.textBaseline = "alphabetic";
+  const write = text.includes("_") ? writeIndexed : writePlain;
   if (halo) {
     pen.strokeStyle = halo;
     pen.lineWidth = 4;
-    pen.strokeText(text, x, y);
+    write(pen, text, x, y, "strokeText");
   }
-  pen.fillText(text, x, y);
+  write(pen, text, x, y, "fillText");
   pen.restore();
+}
+
+const writePlain = (pen, text, x, y, how) => pen[how](text, x, y);
+
+function writeIndexed(pen, text, x, y, how) {
+  const { font, textAlign } = pen;
+  const pieces = indexed(text).map(([piece, below]) => {
+    pen.font = below ? font.replace(/\d+px/, "10px") : font;
+    return { piece, font: pen.font, line: y + (below ? 4 : 0), width: pen.measureText(piece).width };
+  });
+  const whole = pieces.reduce((sum, { width }) => sum + width, 0);
+  let at = x - { left: 0, center: whole / 2, right: whole }[textAlign];
+  pen.textAlign = "left";
+  for (const { piece, font: own, line: base, width } of pieces) {
+    pen.font = own;
+    pen[how](piece, at, base);
+    at += width;
+  }
+  [pen.font, pen.textAlign] = [font, textAlign];
+}
+
+// A text in pieces, [what is written, whether below the line]: "q_K: x" has the index K.
+export function indexed(text) {
+  const pieces = text.split(/_([A-Z]|\d+)(?![A-Za-z0-9])/);
+  return pieces.map((piece, i) => [piece, i % 2 === 1]).filter(([piece]) => piece);
 }
 
 export function spot(pen, x, y, { color, radius = 4, hollow = false }) {

@@ -115,7 +115,7 @@ function legend(pen, { left, top, right }, { dots: places }, found, resampled, t
     note(pen, text, x + 25, y, { color, bold: true });
     pen.save();
     pen.font = "600 13px sans-serif";
-    x += 25 + pen.measureText(text).width + 14;
+    x += 25 + pen.measureText(text.replace("_", "")).width + 14;
     pen.restore();
   };
   entry("p", tones.target, [], 1.5);

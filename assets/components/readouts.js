@@ -1,6 +1,8 @@
 // What stands around a canvas: the formula with its live numbers, buttons, cards. Each is built once
 // and only its changed texts are written, so that dragging costs no layout.
 
+import { indexed } from "./plot.js";
+
 export function element(parent, tag, className = "") {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -20,6 +22,20 @@ const write = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
 
+// The same with indices set below the line: L_K, L_50.
+const writeIndexed = (node, text) => {
+  if (node.dataset.text === text) return;
+  node.dataset.text = text;
+  node.replaceChildren(
+    ...indexed(text).map(([piece, below]) => {
+      if (!below) return piece;
+      const sub = document.createElement("sub");
+      sub.textContent = piece;
+      return sub;
+    }),
+  );
+};
+
 // Rows whose parts are kept while their number stays.
 class Rows {
   constructor(parent, tag, className) {
@@ -35,7 +51,8 @@ class Rows {
 }
 
 // Symbols with their values below; a term under the pointer or in focus is marked in the picture.
-// A line breaks after a comma first, and within an equation only where it is too long for one line.
+// A line breaks after a comma first, and within an equation only where it is too long for one line;
+// the comma belongs to the term before it, so that no line starts with one.
 export class Formula extends Rows {
   constructor(parent, mark) {
     super(parent, "div", "lab-formula");
@@ -43,17 +60,20 @@ export class Formula extends Rows {
     this.phrases = [];
   }
 
-  show(terms) {
-    this.fit(terms.length, () => this.make());
+  show(said) {
+    const ends = said.map((_, index) => said[index + 1]?.symbol === ",");
+    const kept = [...said.keys()].filter((index) => said[index].symbol !== ",");
+    this.fit(kept.length, () => this.make());
     let phrase = 0;
-    terms.forEach((term, index) => {
-      const part = this.parts[index];
+    kept.forEach((place, index) => {
+      const [part, term] = [this.parts[index], said[place]];
       this.phrases[phrase] ??= element(this.node, "span", "lab-phrase");
       if (part.node.parentNode !== this.phrases[phrase]) this.phrases[phrase].append(part.node);
-      if (term.symbol === ",") phrase += 1;
-      if (part.symbol.dataset.symbol !== term.symbol) {
-        part.symbol.innerHTML = term.symbol; // the scene's own text, never a reader's
-        part.symbol.dataset.symbol = term.symbol;
+      if (ends[place]) phrase += 1;
+      const symbol = ends[place] ? `${term.symbol}<span class="comma">,</span>` : term.symbol;
+      if (part.symbol.dataset.symbol !== symbol) {
+        part.symbol.innerHTML = symbol; // the scene's own text, never a reader's
+        part.symbol.dataset.symbol = symbol;
       }
       write(part.value, term.value ?? "");
       part.node.dataset.term = term.term ?? "";
@@ -84,7 +104,7 @@ export class Cards extends Rows {
     this.fit(cards.length, () => this.make());
     cards.forEach(({ label, value, note, help, exact }, index) => {
       const part = this.parts[index];
-      write(part.label, label);
+      writeIndexed(part.label, label);
       write(part.value, value);
       write(part.note, note ?? "");
       write(part.help, help ?? "");

@@ -167,7 +167,7 @@ function ellipse(pen, map, { mean, covariance: [[a, b], [, d]] }, reach, style) 
 
 function drawPlane(pen, { view, numbers, model, tones }, on) {
   const { map, plane } = view;
-  note(pen, "q over the posterior, 1 and 2 deviations", plane.left + 2, plane.top + 12, { color: tones.text, bold: true });
+  note(pen, "q over the posterior", plane.left + 2, plane.top + 14, { color: tones.text, bold: true });
   pen.strokeStyle = tones.grid;
   pen.lineWidth = 1;
   pen.strokeRect(map.box.left, map.box.top, map.box.right - map.box.left, map.box.bottom - map.box.top);
@@ -177,6 +177,7 @@ function drawPlane(pen, { view, numbers, model, tones }, on) {
       ellipse(pen, map, numbers.q, reach, { color: tones.proposal, width: 2, dash: [8, 4], alpha: on("proposal") });
     }
   });
+  note(pen, "1 and 2 deviations", map.box.right - 6, map.box.bottom - 8, { color: tones.muted, align: "right" });
   note(pen, "posterior", map.box.left + 6, map.box.bottom - 24, { color: tones.target, bold: true });
   note(pen, "q", map.box.left + 6, map.box.bottom - 8, { color: tones.proposal, bold: true });
 }

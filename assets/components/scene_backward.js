@@ -83,9 +83,9 @@ function drawPlane(pen, view, numbers, model, tones, on) {
   note(pen, "heaviest first", scale.toX(tx) - 10, scale.toY(ty) + 5, { color: tones.text, align: "right", bold: true, halo });
   const [rx, ry] = last("resampled");
   const free = scale.toX(rx) < (scale.box.left + scale.box.right) / 2; // the other label is far away
-  note(pen, "as much as the noise", scale.box.right - 4, scale.toY(0) + (free ? -6 : 16), { color: tones.muted, align: "right" });
+  note(pen, scale.box.right - scale.box.left < 420 ? "the noise" : "as much as the noise", scale.box.right - 4, scale.toY(0) + (free ? -6 : 16), { color: tones.muted, align: "right" });
   note(pen, "drawn by weight", scale.toX(rx) + 10, scale.toY(ry) - 8, { color: tones.text, bold: true, halo });
-  note(pen, "exact", scale.toX(0) + 4, scale.box.bottom - 18, { color: tones.text, align: "right", bold: true, halo });
+  note(pen, "exact", scale.toX(0) - 26, scale.box.bottom - 5, { color: tones.text, align: "right", bold: true, halo });
   note(pen, "● encoder", scale.box.left + 8, scale.box.bottom - 26, { color: tones.proposal, bold: true, halo });
   note(pen, "■ decoder", scale.box.left + 8, scale.box.bottom - 9, { color: tones.target, bold: true, halo });
 }

@@ -96,7 +96,7 @@ function drawNeedle(pen, view, place, model, tones, on) {
   const from = Math.min(Math.floor(place), stops.length - 1);
   const next = Math.min(from + 1, stops.length - 1);
   view.height = bound[from] + (place - from) * (bound[next] - bound[from]);
-  note(pen, "log p(x)", scale.box.left + 6, scale.toY(truth) + 16, { color: tones.text, bold: true });
+  note(pen, "log p(x)", scale.box.left + 6, scale.toY(truth) - 5, { color: tones.text, bold: true, halo: tones.background });
 }
 
 function handles({ numbers, model, view, place }) {
@@ -146,8 +146,8 @@ function cards({ numbers, model }) {
   // The quadrature behind both has a relative error of up to 2e-4.
   const off = bias > Math.max(1e-3 * long(boundGradient, 0), 1e-9 * long(numbers.std, 0));
   return [
-    { label: "Encoder: right half", value: agree(agreeing[0]), note: "within 90° of their mean", help: "Share of the sixty arrows that point less than 90 degrees away from their exact mean; pure noise gives a half." },
-    { label: "Decoder: right half", value: agree(agreeing[1]), note: "within 90° of their mean" },
+    { label: "Encoder: right way", value: agree(agreeing[0]), note: "within 90° of their mean", help: "Share of the sixty arrows that point less than 90 degrees away from their exact mean; pure noise gives a half." },
+    { label: "Decoder: right way", value: agree(agreeing[1]), note: "within 90° of their mean" },
     {
       label: "Signal to noise", value: `${digits(snr[0])} | ${digits(snr[1])}`, note: "encoder | decoder, exact",
       help: "Size of the exact mean over the exact standard deviation of one gradient, averaged over the two weights.",

@@ -32,7 +32,7 @@ function compute(state, model) {
 }
 
 const narrow = (width) => width < 760;
-const height = (width) => (narrow(width) ? 760 : 470);
+const height = (width) => (narrow(width) ? 776 : 470);
 
 function layout({ pen, width, height: tall }, state, numbers, model) {
   const split = narrow(width);
@@ -40,7 +40,7 @@ function layout({ pen, width, height: tall }, state, numbers, model) {
   const wide = split ? width : Math.round(width * 0.56);
   const lens = { pen, left: 0, top: 0, width: wide, height: split ? 420 : tall - 50 };
   const decay = split
-    ? { pen, left: 0, top: 500, width: width - 6, height: tall - 500 }
+    ? { pen, left: 0, top: 516, width: width - 6, height: tall - 516 }
     : { pen, left: wide + 20, top: 0, width: width - wide - 26, height: tall - 6 };
   const track = { left: 22, right: wide - 22, y: lens.height + (split ? 40 : 26) };
   return { lens, decay, track, gap, range: [-Math.max(3, 1.25 * gap + 0.4), Math.log(RATIO[1]) + 0.25] };
@@ -63,7 +63,7 @@ function draw(pen, { view, state, numbers, model, tones, mark }) {
 
 function drawLens(pen, view, numbers, tones, on) {
   const { gap, range } = view;
-  const scale = axes(view.lens, { x: RATIO, y: range, xLabel: "mean of K weights, over p(x)", title: "Through the log", tones });
+  const scale = axes(view.lens, { x: RATIO, y: range, xLabel: "mean of K weights, over p(x)", title: "Through the log: from r to log r, nats", tones });
   const { toX, toY, box } = scale;
   drawBins(pen, scale, numbers.ratios, RATIO, tones.weights, 0.28 * on("ratios"), false);
   drawBins(pen, scale, numbers.single, range, tones.bound, 0.28 * on("logs"), true);
@@ -155,7 +155,7 @@ function drawTrack(pen, track, { law, sigma, K }, model, state, tones) {
     segment(pen, toX(from), track.y, track.right, track.y);
     pen.restore();
     const what = track.right - track.left < 400 ? "approx." : "approximation";
-    note(pen, `${what} off from ${fixed(from)}`, track.right, track.y + 34, { color: tones.muted, align: "right" });
+    note(pen, `dotted: ${what} off by > 10 %`, track.right, track.y + 34, { color: tones.muted, align: "right" });
   }
   pen.lineCap = "butt";
   note(pen, `spread σ = ${fixed(sigma)} nats`, track.left - 10, track.y + 34, { color: tones.weights, bold: true });

@@ -1,6 +1,7 @@
 // The posterior really used: q, round, over the exact posterior p; what K samples and their weights
 // make of it, q_K; and KL(q_K || p) against K. One plane, or two side by side.
 
+import { tenTo } from "./better.js";
 import { contour, levels } from "./contours.js";
 import { digits } from "./numbers.js";
 import { axes, line, note, segment, spot, ticks } from "./plot.js";
@@ -135,7 +136,7 @@ function drawCurve(pen, view, { K, panels }, model, tones, on) {
   const scale = axes(view.curve, {
     x: [0, 3], y, tones, handled: true, title: view.curve.width < 330 ? "KL from the exact p, nats" : "KL from the exact posterior, nats", xLabel: "K (log scale)",
     xTicks: names.map((k) => [Math.log10(k), String(k)]),
-    yTicks: ticks(...y, 8).filter(Number.isInteger).map((power) => [power, digits(10 ** power, 1)]),
+    yTicks: ticks(...y, 8).filter(Number.isInteger).map((power) => [power, tenTo(power)]),
   });
   view.scale = scale;
   const { toX, toY, box } = scale;

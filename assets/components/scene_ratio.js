@@ -140,11 +140,8 @@ function drawErrors(pen, box, state, numbers, model, tones, alpha, fresh) {
     if (Number.isFinite(e)) measured(pen, scale, xs[i], log(b - 2 * e), log(b), log(b + 2 * e), { color: tones.bound, square: true, hollow: b < SIGNIFICANT * e });
   });
   pen.restore();
+  line(pen, scale, [[Math.log2(state.ratio_K), y[0]], [Math.log2(state.ratio_K), high]], { color: tones.muted, width: 1, dash: [2, 3] });
   labels(pen, scale, { plain, limit, leading, off, factor }, tones, fresh ? 1 : 0.3);
-  pen.strokeStyle = tones.muted;
-  pen.setLineDash([2, 3]);
-  line(pen, scale, [[Math.log2(state.ratio_K), y[0]], [Math.log2(state.ratio_K), y[1]]], { color: tones.muted, width: 1, dash: [2, 3] });
-  pen.setLineDash([]);
   return scale;
 }
 
@@ -159,7 +156,7 @@ function labels(pen, scale, { plain, limit, leading, off, factor }, tones, alpha
   pen.save();
   pen.globalAlpha = alpha;
   wanted.forEach(([, text, color], i) => {
-    note(pen, text, scale.box.right - 4, scale.box.top + 12 + 17 * i, { color, align: "right" });
+    note(pen, text, scale.box.right - 4, scale.box.top + 12 + 17 * i, { color, align: "right", halo: tones.background });
   });
   pen.restore();
 }

@@ -44,7 +44,6 @@ function draw(pen, { view, state, numbers, model, tones, mark }) {
   view.scale = scale;
   const { left, right, top, bottom } = scale.box;
   line(pen, scale, [[0, 0], [model.last, 0]], { color: tones.grid, width: 2 });
-  if (model.answered) note(pen, "signal = noise", right - 4, scale.toY(0) - 6, { color: tones.muted, align: "right" });
   pen.save();
   pen.beginPath();
   pen.rect(left - 6, top, right - left + 12, bottom - top);
@@ -53,6 +52,7 @@ function draw(pen, { view, state, numbers, model, tones, mark }) {
   line(pen, scale, guess, { color: tones.weights, width: model.answered ? 1.5 : 2.5, dash: [3, 4] });
   if (model.answered) drawCurves(pen, scale, state, numbers, model, tones, on);
   pen.restore();
+  if (model.answered) note(pen, "signal = noise", right - 4, scale.toY(0) + 17, { color: tones.muted, align: "right", halo: tones.background });
   spot(pen, scale.toX(0), scale.toY(log(model.start)), { color: tones.proposal, radius: 5 });
   if (!model.answered) {
     note(pen, "encoder at K = 1", left + 12, scale.toY(log(model.start)) - 10, { color: tones.proposal, bold: true, halo: tones.background });
@@ -71,7 +71,8 @@ function drawCurves(pen, scale, state, numbers, model, tones, on) {
     if (other !== e) line(pen, scale, points(model, model.snr, other, ENCODER), { color: tones.proposal, width: 1, alpha: 0.35 });
   });
   line(pen, scale, [[0, log(model.floor)], [8, log(model.floor)]], { color: tones.muted, width: 1.2, dash: [2, 4] });
-  note(pen, "what noise alone measures", scale.toX(0) + 6, scale.toY(log(model.floor)) + 16, { color: tones.muted });
+  const told = scale.box.right - scale.box.left < 420 ? "noise alone" : "what noise alone measures";
+  note(pen, told, scale.toX(0) + 6, scale.toY(log(model.floor)) + 16, { color: tones.muted, halo: tones.background });
   const groups = [["encoder", tones.proposal, []], ["decoder", tones.target, [8, 4]]];
   groups.forEach(([name, color, dash], group) => {
     line(pen, scale, points(model, model.snr, e, group), { color, width: 3, dash, alpha: on(name) });
@@ -156,15 +157,15 @@ function formula({ state, numbers, model }) {
   const [encoder, decoder] = numbers.groups;
   return [
     { symbol: "SNR<sub>φ</sub> = |E Δ<sub>φ</sub>| / σ[Δ<sub>φ</sub>]", value: digits(encoder.snr), term: "encoder", role: "proposal" },
-    { symbol: "∝ K<sup> s</sup>", value: `s = ${fixed(encoder.slope, 3)}`, term: "encoder", role: "proposal" },
+    { symbol: "∝ K<sup> s</sup>", value: `s = ${fixed(encoder.slope)}`, term: "encoder", role: "proposal" },
     { symbol: "," },
     { symbol: "SNR<sub>θ</sub>", value: digits(decoder.snr), term: "decoder", role: "target" },
-    { symbol: "∝ K<sup> s</sup>", value: `s = ${fixed(decoder.slope, 3)}`, term: "decoder", role: "target" },
+    { symbol: "∝ K<sup> s</sup>", value: `s = ${fixed(decoder.slope)}`, term: "decoder", role: "target" },
   ];
 }
 
 // The mean of B independent gradients has sqrt(B) times the ratio of one.
-const needed = (snr) => (snr > 0 ? digits(Math.max(1, 1 / snr ** 2)) : "∞");
+const needed = (snr) => (snr > 0 ? digits(Math.ceil(1 / snr ** 2 - 1e-9)) : "∞");
 
 function cards({ state, numbers, model }) {
   const yours = { label: "Your slope", value: fixed(Number(state.guess)), note: "of the encoder's line" };
@@ -175,7 +176,7 @@ function cards({ state, numbers, model }) {
     { label: "Encoder's ratio", value: digits(encoder.snr), note: measured(encoder), help: "Exact, by quadrature: mean over standard deviation of one gradient, averaged over two weights." },
     { label: "Decoder's ratio", value: digits(decoder.snr), note: measured(decoder) },
     {
-      label: "Slopes", value: `${fixed(encoder.slope, 3)} | ${fixed(decoder.slope, 3)}`,
+      label: "Slopes", value: `${fixed(encoder.slope)} | ${fixed(decoder.slope)}`,
       note: `theory ${fixed(encoder.theory, 1)} | ${fixed(decoder.theory, 1)}; you drew ${fixed(Number(state.guess))}`,
       help: "Encoder and decoder: of the logarithm of the ratio against log K, over K = 512 to 4096.",
     },
@@ -186,7 +187,7 @@ function cards({ state, numbers, model }) {
 function says({ state, numbers, model }) {
   if (!model.answered) return `Your line has slope ${fixed(Number(state.guess))}.`;
   const [encoder, decoder] = numbers.groups;
-  return `${model.names[state.estimator]}, K = ${numbers.K}: signal to noise ${digits(encoder.snr)} for the encoder and ${digits(decoder.snr)} for the decoder; slopes ${fixed(encoder.slope, 3)} and ${fixed(decoder.slope, 3)}.`;
+  return `${model.names[state.estimator]}, K = ${numbers.K}: signal to noise ${digits(encoder.snr)} for the encoder and ${digits(decoder.snr)} for the decoder; slopes ${fixed(encoder.slope)} and ${fixed(decoder.slope)}.`;
 }
 
 function table({ model }) {

@@ -145,7 +145,8 @@ function drawRuns(pen, box, { numbers, model, tones, fresh }) {
   pen.lineWidth = 2.5;
   segment(pen, inside(numbers.low), mine, inside(numbers.high), mine);
   spot(pen, inside(numbers.estimate), mine, { color: tones.proposal, radius: 4 });
-  note(pen, `k-hat > ${readable(model.flags.trust)}`, right, top - 6, { color: tones.text, align: "right" });
+  note(pen, `k-hat > ${readable(model.flags.trust)}: –`, right, top - 6, { color: tones.text, align: "right" });
+  note(pen, "thick: miss the truth", right - 14, bottom - 10, { color: tones.weights, align: "right", halo: tones.background });
 }
 
 function handles({ state, model, view }) {
@@ -176,9 +177,10 @@ function formula({ state, numbers, model }) {
     { symbol: "/" },
     { symbol: "s<sub>p</sub>²", value: `${fixed(model.target.scale)}²`, term: "target", role: "target" },
     { symbol: ")" },
+    { symbol: "," },
     { symbol: "k̂", value: fixed(numbers.kHat), term: "k", role: "weights" },
-    { symbol: "fitted to the" },
-    { symbol: "w", value: `largest of ${model.eps.length}`, term: "weights", role: "weights" },
+    { symbol: "from the largest" },
+    { symbol: "w<sub>k</sub>", value: `of ${model.eps.length}`, term: "weights", role: "weights" },
   ];
 }
 

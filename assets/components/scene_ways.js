@@ -47,7 +47,7 @@ function drawRows(pen, { rows }, numbers, model, tones, on) {
   const [low, high] = model.range;
   const { left, right } = rows[0];
   const toX = (nats) => left + ((nats - low) / (high - low)) * (right - left);
-  note(pen, "One draw each way", left, 14, { color: tones.text, bold: true });
+  note(pen, "One draw each way, nats", left, 14, { color: tones.text, bold: true });
   const last = rows[rows.length - 1].bottom;
   const upright = (x, dash, color) =>
     line(pen, { toX: (v) => v, toY: (v) => v }, [[toX(x), rows[0].top], [toX(x), last + 8]], { color, width: 2, dash });
@@ -118,6 +118,7 @@ function drawPaths(pen, view, numbers, model, tones, on) {
   });
   pen.restore();
   note(pen, `exact ELBO ${fixed(model.elbo, 3)}`, box.right - 4, scale.toY(model.elbo) + 16, { color: tones.text, align: "right", halo: tones.background });
+  note(pen, "log p(x)", box.right - 4, scale.toY(model.log_marginal) - 5, { color: tones.muted, align: "right", halo: tones.background });
   note(pen, "bands: exact spread / √draws", box.right - 4, box.bottom - 8, { color: tones.muted, align: "right", halo: tones.background });
 }
 

@@ -14,7 +14,7 @@ from iwae_core.ui import better, canvas, code, controls, formulas, jobs, parts, 
 from iwae_core.ui.fields import ChoiceField, Field, FloatField, IntField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
-from iwae_core.view.numbers import digits
+from iwae_core.view.numbers import digits, with_error
 
 _PATIENCE = 3.0  # s for which the old board stands while a proposal is dragged
 _START = BoardConfig()
@@ -181,11 +181,11 @@ def table(report: BoardReport) -> str:
     body = ""
     for number, row in enumerate(report.rows, start=1):
         surely = abs(row.bias) > 3 * row.bias_error
-        bias = f"{digits(row.bias, 2)} ± {digits(row.bias_error, 2)}"
+        bias = with_error(row.bias, row.bias_error)
         cells = (
             str(number),
             html.escape(row.title),
-            f"{digits(row.rmse)} ± {digits(row.rmse_error, 2)}",
+            with_error(row.rmse, row.rmse_error),
             f"<b>{bias}</b>" if surely else bias,
             _std(row),
             str(row.cost),

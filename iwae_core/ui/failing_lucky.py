@@ -14,7 +14,7 @@ from iwae_core.ui.failing_tails import FLAGS, VERDICTS
 from iwae_core.ui.fields import Field, FloatField, IntField, SeedField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
-from iwae_core.view.numbers import digits, percent
+from iwae_core.view.numbers import digits, percent, with_error
 
 MOST_LEFT_OUT = 40
 _DRAWS = re.compile(rf"(\d{{1,10}}(\.\d{{1,4}}){{1,{MOST_LEFT_OUT}}})?")
@@ -125,11 +125,9 @@ def discuss(link: Link, text: Text) -> None:
     seen = study(LuckyConfig(seed=START.seed, left_out=(heaviest,)))
     text.show(
         "lucky_why",
-        before=digits(seen.full.estimate),
-        after=digits(seen.rest.estimate),
+        before=with_error(seen.full.estimate, seen.full.std_error),
+        after=with_error(seen.rest.estimate, seen.rest.std_error),
         exact=digits(seen.exact),
-        error_before=digits(seen.full.std_error),
-        error_after=digits(seen.rest.std_error),
         ess_before=digits(seen.full.ess),
         ess_after=digits(seen.rest.ess),
         k_before=digits(seen.full.k_hat, 2),

@@ -23,7 +23,7 @@ from iwae_core.view import weighting as view
 from iwae_core.view.numbers import digits, percent
 
 START = TailsConfig(scale=1.3)
-TARGETS = {"normal": "Normal(0, 1)", "student_t": f"Student t, {START.df:g} degrees of freedom"}
+TARGETS = {"normal": "Normal(0, 1)", "student_t": f"Student t, df = {START.df:g}"}
 AVERAGES = {"importance": "Plain", "self_normalized": "Self-normalized"}
 ANSWERS = {"as_promised": "About 95 of 100", "four_fifths": "About 80", "half": "About half"}
 

@@ -30,6 +30,9 @@ _NUMBER = re.compile(r"\{\{([A-Za-z][A-Za-z0-9_]*)(?::([^{}]*))?\}\}")
 _FORMULA_ROLE = re.compile(r"\\role\{([a-z]+)\}")
 # The text may hold one pair of brackets, such as a role's.
 _TERM = re.compile(r":term\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]*)\)")
+_LOOSE = re.compile(
+    r"(?<=\b[A-Za-z]) (?==)|(?<==) (?=[\d\N{MINUS SIGN}])|(?<=\d) (?=[%±])|(?<=±) (?=\d)"
+)
 _PROSE_ROLE = re.compile(r"(?<![\w:]):([a-z]+)\[")
 # What holds no symbol to link (displayed formulas, code, links), or one: a role's text, a formula.
 _SYMBOL = re.compile(
@@ -70,7 +73,7 @@ class Text:
                 f"{', '.join(self.parts) or '(none)'}"
             )
         text = _fill(self.parts[part], numbers, f"part {part!r} of lesson {self.name!r}")
-        return _color(_TERM.sub(_to_glossary, link_symbols(text)), mode)
+        return _tie(_color(_TERM.sub(_to_glossary, link_symbols(text)), mode))
 
 
 def load(name: str) -> Text:
@@ -164,6 +167,13 @@ def _fill(text: str, numbers: Mapping[str, Live], where: str) -> str:
 def _to_glossary(match: re.Match[str]) -> str:
     # A relative address, as all pages lie side by side; Streamlit opens it beside the lesson.
     return f"[{match[1]}](glossary?term={glossary.term(match[2]).anchor})"
+
+
+def _tie(text: str) -> str:
+    # Outside formulas: no line breaks within "K = 16", "9 %" or "1 ± 2".
+    prose = text.split("$")
+    prose[::2] = [_LOOSE.sub("\N{NO-BREAK SPACE}", piece) for piece in prose[::2]]
+    return "$".join(prose)
 
 
 def _color(text: str, mode: str) -> str:

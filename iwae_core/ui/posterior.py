@@ -48,7 +48,7 @@ def view_control(link: Link) -> None:
     controls.choice(
         link,
         VIEW,
-        "Show q_K by",
+        "Posterior used, shown by",
         names=VIEWS,
         help="Average: its density, over all that the other K - 1 draws may be. Resample: draw K, "
         "keep one by its weight, again and again.",

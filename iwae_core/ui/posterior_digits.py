@@ -19,7 +19,7 @@ from iwae_core.ui.fields import IntField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.posterior import SEED, USED_K, VIEW
 from iwae_core.ui.url import Link
-from iwae_core.view.numbers import digits
+from iwae_core.view.numbers import with_error
 
 DIGIT = IntField(name="digit", default=0, low=0, high=study.N_DIGITS - 1)
 ANSWERS = {"larger": "Larger", "same": "As large", "smaller": "Smaller"}
@@ -97,11 +97,11 @@ def averages() -> dict[str, str | int]:
         of = found[name]
         for K in (1, 10, 50):
             mean, error = of["kl_used"][at[K]], of["kl_used_error"][at[K]]
-            numbers[f"kl_{K}_{short}"] = f"{digits(mean)} ± {digits(error, 1)}"
+            numbers[f"kl_{K}_{short}"] = with_error(mean, error)
         mean, error = of["bound"][at[50]], of["bound_error"][at[50]]
-        numbers[f"bound_{short}"] = f"{digits(mean, 4)} ± {digits(error, 1)}"
+        numbers[f"bound_{short}"] = with_error(mean, error)
         mean, error = of["log_marginal"], of["log_marginal_error"]
-        numbers[f"log_p_{short}"] = f"{digits(mean, 4)} ± {digits(error, 1)}"
+        numbers[f"log_p_{short}"] = with_error(mean, error)
     gain = found["iwae_minus_elbo"]
     for key, of in (
         ("gain_log_p", "log_marginal"),
@@ -109,7 +109,7 @@ def averages() -> dict[str, str | int]:
         ("gain_kl", "kl_used"),
     ):
         mean, error = (np.ravel(gain[name])[-1] for name in (of, f"{of}_error"))
-        numbers[key] = f"{digits(float(mean), 2)} ± {digits(float(error), 1)}"
+        numbers[key] = with_error(float(mean), float(error))
     return numbers
 
 

@@ -5,18 +5,20 @@ browser's live numbers (assets/components/numbers.js) read the same as the page'
 """
 
 import math
+import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 MINUS = "\N{MINUS SIGN}"
 _WIDE = Context(prec=400)  # any float has fewer digits before the point
+_LONG = re.compile(r"^\D?\d{5,}$")  # thousands apart from five digits on
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def digits(value: float, n: int = 3) -> str:
     """Write a number with n significant digits.
 
-    >>> digits(0.0123456), digits(1234.5), digits(2.8665e-7), digits(float("inf"))
-    ('0.0123', '1230', '2.87·10⁻⁷', '∞')
+    >>> digits(0.0123456), digits(1234.5), digits(31574), digits(2.8665e-7), digits(float("inf"))
+    ('0.0123', '1230', '31,600', '2.87·10⁻⁷', '∞')
     """
     if not math.isfinite(value):
         return "?" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
@@ -24,7 +26,12 @@ def digits(value: float, n: int = 3) -> str:
         return "0"
     rounded = Context(prec=n, rounding=ROUND_HALF_UP).create_decimal_from_float(float(value))
     if 1e-3 <= abs(value) < 1e6:
-        return fixed(float(rounded), max(0, n - 1 - rounded.adjusted()))
+        text = fixed(float(rounded), max(0, n - 1 - rounded.adjusted()))
+        return (
+            f"{int(text.replace(MINUS, '-')):,}".replace("-", MINUS)
+            if _LONG.search(text)
+            else text
+        )
     mantissa, power = f"{rounded:.{n - 1}e}".split("e")
     return f"{mantissa}·10{str(int(power)).translate(_RAISED)}".replace("-", MINUS)
 
@@ -43,6 +50,21 @@ def fixed(value: float, decimals: int = 2) -> str:
     if float(text) == 0:
         text = text.removeprefix("-")
     return text.replace("-", MINUS)
+
+
+def with_error(value: float, error: float) -> str:
+    """Write a value with its error: the error to two digits, the value to the same place.
+
+    >>> with_error(0.56678, 0.0996), with_error(123.4, 37.2), with_error(0.00657, 0.0252)
+    ('0.57 ± 0.10', '123 ± 37', '0.007 ± 0.025')
+    """
+    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+        return f"{digits(value)} ± {digits(error, 2)}"
+    rounded = Context(prec=2, rounding=ROUND_HALF_UP).create_decimal_from_float(float(error))
+    decimals = max(0, 1 - rounded.adjusted())
+    if decimals > 6:
+        return f"{digits(value)} ± {digits(error, 2)}"
+    return f"{fixed(value, decimals)} ± {fixed(error, decimals)}"
 
 
 def percent(share: float) -> str:

@@ -13,7 +13,7 @@ from iwae_core.evaluation.studies.self_normalized import RatioConfig
 from iwae_core.evaluation.studies.two_proposals import TwoProposalsConfig
 from iwae_core.rng import standard_normal, stream
 from iwae_core.sampling import estimators, psis, resampling, weights
-from iwae_core.view.numbers import digits, fixed, percent
+from iwae_core.view.numbers import digits, fixed, percent, with_error
 
 NAME = "better_proposals"
 N_STATES = 6  # of each part
@@ -143,7 +143,7 @@ def test_the_board_computes_in_a_worker_and_prints_what_the_core_finds(visit):
         for row in report.rows:
             cells = table.locator("tr").filter(has_text=row.title).first.locator("td")
             texts = cells.all_inner_texts()
-            assert texts[2] == f"{digits(row.rmse)} ± {digits(row.rmse_error, 2)}"
+            assert texts[2] == with_error(row.rmse, row.rmse_error)
             std = "unknown" if row.true_std is None else digits(row.true_std)
             assert texts[4] == std
 

@@ -51,8 +51,8 @@ def assert_samples(page, config):
 def assert_fans(page, config):
     """Hold that the cards say what the study of this very fan finds."""
     report, shown = fans.run(config), hands.cards(page)
-    assert shown["Encoder: right half"].value == percent(report.agreeing[0])
-    assert shown["Decoder: right half"].value == percent(report.agreeing[1])
+    assert shown["Encoder: right way"].value == percent(report.agreeing[0])
+    assert shown["Decoder: right way"].value == percent(report.agreeing[1])
     assert shown["Signal to noise"].value == both(report.snr.reshape(2, 2).mean(axis=1))
     bias = np.hypot(*(report.mean - report.bound_gradient)[:2])
     bias = bias if bias > 1e-6 * np.hypot(*report.mean[:2]) else 0.0  # but for rounding
@@ -68,7 +68,7 @@ def assert_snr(page, report, estimator, K):
         if K <= snr.MAX_REPEATED:
             measured = digits(report.snr_hat[e, s, group])
             assert shown[f"{name}'s ratio"].note == f"measured {measured} (100 repeats)"
-    slopes = " | ".join(fixed(slope, 3) for slope in report.slope[e])
+    slopes = " | ".join(fixed(slope) for slope in report.slope[e])
     assert shown["Slopes"].value == slopes
 
 

@@ -13,7 +13,7 @@ from iwae_core.evaluation.studies.self_normalized import RatioConfig
 from iwae_core.evaluation.studies.two_proposals import TwoProposalsConfig
 from iwae_core.runtime import executor
 from iwae_core.ui import better_board, better_mixtures, better_rare, better_ratio
-from iwae_core.view.numbers import digits
+from iwae_core.view.numbers import digits, with_error
 
 NAME = "better_proposals"
 MODULES = {
@@ -237,7 +237,7 @@ def test_the_board_shows_what_the_study_found_and_every_row_is_in_the_table(targ
     shown = rows_of(app)
     for row in report.rows:
         cells = shown[row.title]
-        assert cells[2].startswith(digits(row.rmse) + " ")
+        assert cells[2] == with_error(row.rmse, row.rmse_error)
         assert cells[5] == str(row.cost)
         assert ("<b>" in cells[3]) == (abs(row.bias) > 3 * row.bias_error)
     assert shown["Importance sampling"][6] == "1"

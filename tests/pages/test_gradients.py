@@ -27,7 +27,7 @@ def _workers():
 
 
 def shown(app):
-    return [element.value for element in app.markdown]
+    return harness.prose(app)
 
 
 def test_the_page_opens_on_samples_whose_exact_means_are_the_studys():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from harness import assert_no_error, open_page, scene
+from harness import assert_no_error, open_page, prose, scene
 
 from iwae_core.evaluation.studies.tightness import TightnessConfig, run
 from iwae_core.ui import lessons, ways
@@ -12,7 +12,7 @@ from iwae_core.view.numbers import digits
 def test_the_story_quotes_the_picture():
     app = open_page("home")
     report = run(TightnessConfig())
-    said = " ".join(markdown.value for markdown in app.markdown)
+    said = " ".join(prose(app))
     assert f"{digits(report.log_marginal - report.elbo)} nats are missing" in said
     assert f"{digits(report.log_marginal - report.bound[8], 2)} at K = 256" in said
     meta, arrays = scene(app, "gap")

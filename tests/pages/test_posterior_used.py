@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from harness import assert_no_error, box, code, open_page, predict, scene, values
+from harness import assert_no_error, box, code, open_page, predict, prose, scene, values
 
 from iwae_core.evaluation.posterior import Grid, exact_posterior
 from iwae_core.evaluation.studies import posterior_digits as digits_study
@@ -63,7 +63,7 @@ def test_a_scene_sets_its_controls_and_says_why(name):
 
 def test_the_explanation_of_one_mode_says_what_the_scene_gives():
     app = predict(open_page(NAME), "one")
-    (told,) = [m.value for m in app.markdown if "In that scene" in m.value]
+    (told,) = [text for text in prose(app) if "In that scene" in text]
     one, covers = (
         study.run(study.PosteriorUsedConfig(**dict(SCENES[name].settings)))
         for name in ("one_mode", "covers")

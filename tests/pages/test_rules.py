@@ -1,0 +1,147 @@
+"""The rules of every lesson, part by part: predict first, scenes with a why, a link, code."""
+
+import ast
+import re
+
+import numpy as np
+import pytest
+from harness import assert_no_error, code, open_page, predict, prose
+
+from iwae_core.runtime.wire import unpack
+from iwae_core.ui import (
+    better_board,
+    better_mixtures,
+    better_rare,
+    better_ratio,
+    bound_coins,
+    bound_jensen,
+    bound_ways,
+    canvas,
+    failing_flag,
+    failing_lift,
+    failing_lucky,
+    failing_tails,
+    gradients_backward,
+    gradients_fans,
+    gradients_samples,
+    gradients_snr,
+    lesson,
+    posterior_drag,
+    tightness,
+    weighting,
+)
+
+PARTS = {
+    ("borrowed_samples", ""): weighting,
+    ("when_weights_fail", "tails"): failing_tails,
+    ("when_weights_fail", "lucky"): failing_lucky,
+    ("when_weights_fail", "how_many"): failing_flag,
+    ("when_weights_fail", "lift"): failing_lift,
+    ("better_proposals", "ratio"): better_ratio,
+    ("better_proposals", "mixtures"): better_mixtures,
+    ("better_proposals", "rare"): better_rare,
+    ("better_proposals", "board"): better_board,
+    ("elbo_to_iwae", "coins"): bound_coins,
+    ("elbo_to_iwae", "jensen"): bound_jensen,
+    ("elbo_to_iwae", "curve"): tightness,
+    ("elbo_to_iwae", "three_ways"): bound_ways,
+    ("posterior_used", "drag"): posterior_drag,
+    ("posterior_used", "trained"): None,  # no scenes: two controls, each with all its choices
+    ("posterior_used", "digits"): None,
+    ("gradients", "samples"): gradients_samples,
+    ("gradients", "fans"): gradients_fans,
+    ("gradients", "snr"): gradients_snr,
+    ("gradients", "backward"): gradients_backward,
+}
+BY_FLAG = ("when_weights_fail", "how_many")  # there the flag is the prediction
+SEEDS = {("when_weights_fail", "lucky"): "run"}  # names of seeds that are not "seed"
+every_part = pytest.mark.parametrize(
+    ("page", "part"), PARTS, ids=[f"{page}-{part}" if part else page for page, part in PARTS]
+)
+
+
+def opened(page, part, **query):
+    return open_page(page, **({"part": part} if part else {}), **query)
+
+
+def words_of(text):
+    """The longest run of plain words of a text, without formulas, live numbers and marks."""
+    return max(re.split(r"\$[^$]*\$|\$\$|[:{}\[\]*\n\\]", text), key=len).strip()
+
+
+def sent(app):
+    """What the page's scene was sent, but for the count of messages; None while a worker works."""
+    found = [
+        unpack(element.proto.bytes)[0]
+        for element in app.get("bidi_component")
+        if element.proto.component_name.startswith(canvas.PREFIX)
+    ]
+    return {**found[0], "echo": 0} if found else None
+
+
+@every_part
+def test_the_reason_waits_for_the_prediction_and_each_answer_is_answered(page, part):
+    texts, before = lesson.load(page).parts, f"{part}_" if part else ""
+    why = words_of(texts[f"{before}why"])
+    app = opened(page, part)
+    assert_no_error(app)
+    assert not any(why in text for text in prose(app))
+    if (page, part) == BY_FLAG:
+        app = opened(page, part, shown=1)
+        assert not app.exception
+        return
+    (question,) = [
+        group for group in app.get("button_group") if "Predict first" in group.proto.label
+    ]
+    given = [name.removeprefix(f"{before}answer_") for name in texts if f"{before}answer_" in name]
+    assert len(given) == len(question.options) == 3
+    told = set()
+    for answer in given:
+        predict(app, answer)
+        assert_no_error(app)
+        said = prose(app)
+        assert any(words_of(texts[f"{before}answer_{answer}"]) in text for text in said)
+        assert any(why in text for text in said)
+        told.add(texts[f"{before}answer_{answer}"])
+    assert len(told) == 3  # each misconception has its own word
+
+
+@every_part
+def test_every_scene_says_why_and_is_a_link(page, part):
+    if not (module := PARTS[page, part]):
+        return
+    app = opened(page, part)
+    texts, before = lesson.load(page).parts, f"{part}_" if part else ""
+    tells = (page, part) != BY_FLAG  # else a reason would give the answer away
+    if tells:
+        predict(app, next(n for n in texts if f"{before}answer_" in n).split("answer_", 1)[1])
+    assert len(module.SCENES) >= 2
+    for name, scene in module.SCENES.items():
+        _scene_of(app).set_value(name).run()
+        assert_no_error(app)
+        assert not app.warning
+        assert (scene.why in [caption.value for caption in app.caption]) == tells
+        assert len(scene.why) > 40
+        link = {key: np.ravel(value)[0] for key, value in dict(app.query_params).items()}
+        again = open_page(page, **link)
+        assert_no_error(again)
+        assert not again.warning
+        assert _scene_of(again).value == _scene_of(app).value == name
+        assert sent(again) == sent(app), name
+
+
+def _scene_of(app):
+    (choice,) = [choice for choice in app.selectbox if choice.label == "Scene"]
+    return choice
+
+
+@every_part
+def test_the_code_is_whole_and_follows_the_seed(page, part):
+    name = f"{page}_{part}" if part else page
+    seed = SEEDS.get((page, part), "seed")
+    scripts = [code(opened(page, part, **{seed: value}), name) for value in (1, 2)]
+    for script in scripts:
+        ast.parse(script)
+        assert "from iwae_core" in script
+        assert not re.search(r"\{\{|\bTODO\b", script)
+    assert scripts[0] != scripts[1]
