@@ -154,8 +154,8 @@ function drawTrack(pen, track, { law, sigma, K }, model, state, tones) {
     pen.setLineDash([1, 7]);
     segment(pen, toX(from), track.y, track.right, track.y);
     pen.restore();
-    const what = track.right - track.left < 400 ? "approx." : "approximation";
-    note(pen, `dotted: ${what} off by > 10 %`, track.right, track.y + 34, { color: tones.muted, align: "right" });
+    const what = track.right - track.left < 400 ? "" : "approximation ";
+    note(pen, `dotted: ${what}> 10 % off`, track.right, track.y + 34, { color: tones.muted, align: "right" });
   }
   pen.lineCap = "butt";
   note(pen, `spread σ = ${fixed(sigma)} nats`, track.left - 10, track.y + 34, { color: tones.weights, bold: true });

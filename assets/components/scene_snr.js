@@ -165,7 +165,10 @@ function formula({ state, numbers, model }) {
 }
 
 // The mean of B independent gradients has sqrt(B) times the ratio of one.
-const needed = (snr) => (snr > 0 ? digits(Math.ceil(1 / snr ** 2 - 1e-9)) : "∞");
+function needed(snr) {
+  const count = Math.ceil(1 / snr ** 2 - 1e-9);
+  return count < 1000 ? String(count) : digits(count);
+}
 
 function cards({ state, numbers, model }) {
   const yours = { label: "Your slope", value: fixed(Number(state.guess)), note: "of the encoder's line" };

@@ -171,7 +171,7 @@ def _told(c: HowManyConfig, report: HowManyReport, flag: int) -> dict[str, Any]:
 
 
 def _measured(c: HowManyConfig, report: HowManyReport) -> str:
-    return f"over {c.n_max}" if math.isinf(report.measured) else digits(report.measured)
+    return f"over {c.n_max:,}" if math.isinf(report.measured) else digits(report.measured)
 
 
 def discuss(link: Link, text: Text) -> None:
@@ -193,7 +193,7 @@ def discuss(link: Link, text: Text) -> None:
         measured=_measured(c, report),
         variance=digits(report.needed_variance),
         last=percent(report.within[-1]),
-        n_max=c.n_max,
+        n_max=f"{c.n_max:,}",
     )
 
 

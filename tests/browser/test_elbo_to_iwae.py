@@ -38,7 +38,7 @@ def assert_coins(shown, config, K):
 def test_random_states_print_the_numbers_of_the_core(visit):
     draws = np.random.default_rng(5)
     page = visit().open(NAME)
-    for _ in range(4):
+    for _ in range(5):  # of each of the four parts
         q = {"shift": round(draws.uniform(-2, 2), 2), "scale": round(draws.uniform(0.6, 2), 2)}
         seed, K = int(draws.integers(99)), int(draws.choice([1, 2, 8, 64]))
         assert_coins(hands.turn(page, **q, seed=seed, box=K), CoinsConfig(seed=seed, **q), K)

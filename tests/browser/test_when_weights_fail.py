@@ -6,8 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 import hands
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from iwae_core.evaluation.studies import how_many, lift, lucky, tails
+from iwae_core.ui import failing_flag
 from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "when_weights_fail"
@@ -44,6 +46,24 @@ def assert_lucky(shown, config):
     assert shown["Reported error"].value == f"± {digits(report.rest.std_error)}"
     away = abs(report.rest.estimate - report.exact) / report.rest.std_error
     assert shown["Distance to truth"].value == f"{digits(away, 2)} errors"
+
+
+def assert_how_many(page, config, flag):
+    report = how_many.run(config)
+    measured = page.locator(".lab-cards [data-name=Measured] dd").first
+    expect(measured).not_to_have_text("?")  # a worker draws the estimators
+    hands.ready(page)
+    shown, score = hands.cards(page), how_many.score(flag, report)
+    assert shown["Your flag"].value == digits(flag)
+    assert shown["Rule: exp(KL)"].value == digits(report.needed)
+    low, high = (digits(n, 2) for n in (report.needed_low, report.needed_high))
+    assert shown["Rule: exp(KL)"].note == f"from {low} to {high}"
+    known = math.isfinite(report.measured)
+    assert shown["Measured"].value == (digits(report.measured) if known else "over 30,000")
+    if known:
+        assert shown["Score"].value == fixed(score.from_measured, 1)
+    assert shown["At your flag"].value == percent(score.within_at_flag)
+    assert shown["Variance alone asks"].value == digits(report.needed_variance)
 
 
 def assert_lift(shown, config, d, way):
@@ -98,6 +118,15 @@ def test_random_states_print_the_numbers_of_the_core(visit):
         left = ".".join(map(str, [seed, *out])) if out else ""
         shown = hands.turn(page, part="lucky", q=scale, run=seed, draws=500, out=left)
         assert_lucky(shown, config)
+    for _ in range(5):
+        loc, scale = round(draws.uniform(-2, 2), 2), round(draws.uniform(0.8, 3), 2)
+        flag, seed = int(10 ** draws.uniform(1, 4)), int(draws.integers(1000))
+        config = how_many.HowManyConfig(loc=loc, scale=scale, seed=seed)
+        hands.turn(
+            page, part="how_many", mean=loc, width=scale, flag=flag, seed=seed,
+            shown=failing_flag.key(config),
+        )  # fmt: skip
+        assert_how_many(page, config, flag)
     for _ in range(7):
         chosen = {
             "shift": round(draws.uniform(-2, 2), 2),
