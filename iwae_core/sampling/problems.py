@@ -187,7 +187,7 @@ _NAMED: dict[str, tuple[str, Univariate, Univariate, Integrand, str]] = {
         Normal(1.0, 1.0),
         Normal(-1.5, 1.0),
         Power(1),
-        "The proposal looks in the wrong place: all moments are finite, but E[w^2] is exp(6.25), "
+        "The proposal looks in the wrong place: all moments are finite, but E[w²] is exp(6.25), "
         "so about five hundred draws are worth one.",
     ),
     "heavy_proposal": (
@@ -219,7 +219,7 @@ _NAMED: dict[str, tuple[str, Univariate, Univariate, Integrand, str]] = {
         Normal(0.0, 1.0),
         Normal(5.0, 1.0),
         Exceeds(5.0),
-        "Moving the proposal to the event turns one draw in three million into one in two, at "
+        "Moving the proposal to the event turns one draw in 3.5 million into one in two, at "
         "the price of a small ESS that does not matter here.",
     ),
     "optimal": (

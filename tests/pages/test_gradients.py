@@ -151,6 +151,14 @@ def test_what_the_scenes_of_fans_say_is_so(name):
     assert gradients_fans.SCENES[name].why in [caption.value for caption in app.caption]
 
 
+def test_the_encoders_mean_shrinks_four_thousand_times_and_its_noise_sixty_times():
+    assert "four thousand times and its noise only sixty" in gradients_fans.SCENES["tight"].why
+    one, many = fans.run(FansConfig()), fans.run(FansConfig(n_samples=1024))
+    shrunk = np.hypot(*one.mean[:2]) / np.hypot(*many.mean[:2])
+    assert shrunk == pytest.approx(4000, rel=0.05)
+    np.testing.assert_allclose(one.std[:2] / many.std[:2], 60, rtol=0.1)
+
+
 @pytest.mark.parametrize(
     "config",
     [FansConfig(), FansConfig(shift=-0.4, estimator="doubly_reparameterized", n_samples=32)],

@@ -231,3 +231,11 @@ def test_the_scripts_print_the_numbers_of_the_page():
     assert found["float32_log_mean"] == -math.inf == report.plain["float32"].log_mean[119]
     assert found["float64_zeros"] == report.plain["float64"].zeros[119]
     assert found["predicted_ess"] == pytest.approx(1000 * math.exp(-480))
+
+
+def test_runs_that_miss_are_the_calmer_ones_as_the_scene_says():
+    report = tails.run(tails.TailsConfig())
+    calm = report.k_hat <= 0.7
+    assert "five in six" in tails.SCENES["looks_fine"].why
+    assert calm[~report.covers].mean() == pytest.approx(5 / 6, abs=0.03)
+    assert calm[report.covers].mean() == pytest.approx(1 / 3, abs=0.03)

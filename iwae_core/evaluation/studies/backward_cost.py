@@ -75,7 +75,7 @@ SCENES = {
     "good": Scene(
         title="A good encoder",
         why="Three quarters of the samples are needed to hold 99 % of the weight: there is little "
-        "to leave out - and less need of many samples in the first place.",
+        "to leave out, and less need of many samples in the first place.",
         settings=(("shift", 0.0), ("scale", 1.0), ("n_samples", 50)),
     ),
     "poor": Scene(

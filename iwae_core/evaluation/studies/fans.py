@@ -86,7 +86,7 @@ SCENES = {
     "tight": _scene(
         "A tight bound",
         "At K = 1024 the decoder's fan is a beam. The encoder's mean gradient has shrunk some "
-        "three thousand times and its noise only sixty times: the arrows point everywhere.",
+        "four thousand times and its noise only sixty times: the arrows point everywhere.",
         "reparameterized",
         1024,
     ),

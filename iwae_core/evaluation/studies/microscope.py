@@ -83,7 +83,7 @@ SCENES = {
     "sixteen": Scene(
         title="The mean of 16",
         why="The histogram has drawn together around one, where the log is nearly straight: the "
-        "two arrows almost meet, and the gap is close to Var(w)/(2K mean^2).",
+        "two arrows almost meet, and the gap is close to Var(w) / (2K mean²).",
         settings=(("law", "lognormal"), ("sigma", 0.8), ("n_samples", 16)),
     ),
     "breaks": Scene(
@@ -100,8 +100,8 @@ SCENES = {
     ),
     "bounded": Scene(
         title="Bounded weights",
-        why="q is too wide: no weight exceeds 1 + sigma. The single log weight pays dearly for "
-        "the many small ones, a mean of 16 hardly at all.",
+        why="q is too wide: no weight exceeds 1 + \N{GREEK SMALL LETTER SIGMA}. The single log "
+        "weight pays dearly for the many small ones, a mean of 16 hardly at all.",
         settings=(("law", "bounded"), ("sigma", 2.0), ("n_samples", 16)),
     ),
 }

@@ -74,7 +74,7 @@ SCENES = {
     ),
     "wide": Scene(
         title="q is too wide",
-        why="Less to learn, so smaller signals all over - and the same slopes.",
+        why="Less to learn, so smaller signals all over, and the same slopes.",
         settings=(("shift", 0.5), ("scale", 1.6)),
     ),
 }
