@@ -18,5 +18,5 @@ for lesson in lessons.LESSONS:
     sections.setdefault(lesson.section, []).append(page)
 
 page = st.navigation(sections)
-url.turn_to(page.url_path)
+url.turn_to(page.url_path or "home")  # the default page has no path
 page.run()

@@ -146,7 +146,7 @@ function drawRuns(pen, box, { numbers, model, tones, fresh }) {
   segment(pen, inside(numbers.low), mine, inside(numbers.high), mine);
   spot(pen, inside(numbers.estimate), mine, { color: tones.proposal, radius: 4 });
   note(pen, `k-hat > ${readable(model.flags.trust)}: –`, right, top - 6, { color: tones.text, align: "right" });
-  note(pen, "thick: miss the truth", right - 14, bottom - 10, { color: tones.weights, align: "right", halo: tones.background });
+  note(pen, "thick: misses", right - 14, bottom - 10, { color: tones.weights, align: "right", halo: tones.background });
 }
 
 function handles({ state, model, view }) {
