@@ -61,7 +61,7 @@ def wait_for_a_drawing(page: Page, seconds: float = 20) -> bool:
 
 def stands(page: Page) -> None:
     """Wait until the page's script has run and its scenes are at rest."""
-    page.locator(IDLE).wait_for()
+    page.locator(IDLE).wait_for(timeout=30_000)
     with contextlib.suppress(TimeoutError):  # a page that plays by itself
         page.wait_for_function(STANDS, timeout=5000)
 
@@ -110,7 +110,7 @@ def first_picture(page: Page, server: serving.Server) -> dict:
     """Seconds from the server being up to the home page's title and picture."""
     up = time.perf_counter()
     page.goto(server.url)
-    page.get_by_role("heading", level=1).first.wait_for()
+    page.get_by_role("heading", level=1).first.wait_for(timeout=30_000)
     title_s = time.perf_counter() - up
     drawn = wait_for_a_drawing(page)
     picture_s = round(time.perf_counter() - up, 2) if drawn else None
@@ -122,7 +122,7 @@ def visit(page: Page, server: serving.Server, options: argparse.Namespace) -> di
     results = {}
     for name in options.pages:
         page.goto(f"{server.url}/{'' if name == 'home' else name}")
-        page.get_by_role("heading", level=1).first.wait_for()
+        page.get_by_role("heading", level=1).first.wait_for(timeout=30_000)
         wait_for_a_drawing(page, 5)
         stands(page)
         for part in parts(page):
@@ -152,6 +152,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.add_init_script(page_moves.WATCH)
+        page.set_default_timeout(5000)  # of a move, for a control that went away
         with serving.serve() as server:
             first = first_picture(page, server)
             server.wait_until_warm()

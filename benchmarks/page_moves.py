@@ -133,18 +133,25 @@ def _right(way: list[str]) -> bool:
     return way[0] == "ArrowRight"
 
 
+def _named(page: Page, selector: str) -> list[tuple[str, Locator]]:
+    """Parts of scenes by their names; one may go away when another is moved."""
+    within = f".lab-scene {selector}"
+    names = page.locator(within).evaluate_all("all => all.map((each) => each.dataset.name)")
+    return [(name, page.locator(f"{within}[data-name='{name}']").first) for name in names]
+
+
 def _handles(page: Page) -> Iterator[Control]:
-    for knob in page.locator(".lab-scene .lab-knob").all():
+    for name, knob in _named(page, ".lab-knob"):
         side = count()
 
         def move(number: int, knob: Locator = knob, side: Iterator[int] = side) -> None:
             knob.evaluate(DRAG, (45 + number) * (-1) ** next(side))
 
-        yield Control(knob.get_attribute("data-name") or "", move)
+        yield Control(name, move)
 
 
 def _keys(page: Page) -> Iterator[Control]:
-    for knob in page.locator(".lab-scene .lab-knob").all():
+    for name, knob in _named(page, ".lab-knob"):
         way = ["ArrowRight", "ArrowLeft"]
 
         def move(number: int, knob: Locator = knob, way: list[str] = way) -> None:
@@ -153,17 +160,18 @@ def _keys(page: Page) -> Iterator[Control]:
                 way.reverse()
                 knob.press(way[0])
 
-        yield Control(knob.get_attribute("data-name") or "", move)
+        yield Control(name, move)
 
 
 def _buttons(page: Page) -> Iterator[Control]:
-    switches = page.locator(".lab-scene .lab-buttons button[aria-pressed]").all()
+    switches = _named(page, ".lab-buttons button[aria-pressed]")
     if switches:  # one of them may be pressed already, so that they take turns
-        names = " | ".join(button.get_attribute("data-name") or "" for button in switches)
-        yield Control(names, lambda number: switches[number % len(switches)].click())
-    rest = ".lab-scene .lab-buttons button:not([aria-pressed]):not([data-name=play])"
-    for button in page.locator(rest).all():
-        yield Control(button.get_attribute("data-name") or "", _click(button))
+        names = " | ".join(name for name, _ in switches)
+        yield Control(names, lambda number: switches[number % len(switches)][1].click())
+    for name, button in _named(
+        page, ".lab-buttons button:not([aria-pressed]):not([data-name=play])"
+    ):
+        yield Control(name, _click(button))
     noise = page.get_by_role("button", name="New noise")
     if noise.count():
         yield Control("New noise", _click(noise))
