@@ -157,3 +157,11 @@ def test_where_the_model_prefers_to_collapse_no_k_helps():
     collapsed, gained, *_ = values("collapse")
     assert collapsed == 2  # eigenvalues 0.8 and 0.5, below the decoder's variance of 1
     assert abs(gained) < 1e-12
+
+
+def test_more_samples_raise_one_ruler_and_lower_the_other_with_both_decoders():
+    # What the page Side by side in code says of longer runs.
+    for row in from_files.training_table().values():
+        assert row["iwae_50"]["L_64"]["min"] > row["iwae_5"]["L_64"]["max"]
+        assert row["iwae_50"]["L_1"]["max"] < row["iwae_5"]["L_1"]["min"]
+    assert len(from_files.training_account()["seeds"]) == 3
