@@ -129,7 +129,7 @@ def test_another_question_hides_the_answer_again():
     until(far, lambda: scene(far, "flag")[0]["report"])
     told = scene(far, "flag")[0]["report"]
     assert told["measured"] is None
-    assert told["measured_text"] == "over 30000"
+    assert told["measured_text"] == "over 30,000"
     assert told["score"]["measured"] == "< \N{MINUS SIGN}1.0"
 
 
