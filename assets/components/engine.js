@@ -52,6 +52,7 @@ const PLAY = "play"; // the button that plays
 const TWEEN_MS = 100;
 const GLIDE_MS = 100;
 const LEISURE_MS = 520; // a step that the scene itself shows
+const KEYS_MS = 500; // keys that follow each other sooner are one step of Ctrl+Z
 const MOST_UNDONE = 100; // steps that Ctrl+Z takes back
 const stages = new WeakMap(); // parentElement -> Stage
 let received = 0; // messages to all scenes of the document
@@ -70,7 +71,7 @@ export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matche
 
 class Stage {
   constructor(parent, scene) {
-    Object.assign(this, { parent, scene, mark: null, history: [], frame: 0, pace: GLIDE_MS });
+    Object.assign(this, { parent, scene, mark: null, history: [], frame: 0, pace: GLIDE_MS, keyed: -Infinity });
     this.root = element(parent, "section", "lab-scene");
     this.formula = new Formula(this.root, (term) => this.highlight(term));
     const box = element(this.root, "div", "lab-stage");
@@ -79,7 +80,7 @@ class Stage {
     this.handles = new Handles(box, {
       drag: (name, point) => this.set(scene.drag(name, point, this.context())),
       nudge: (name, steps) => this.set(scene.nudge(name, steps, this.context())),
-      release: () => this.release(),
+      release: (byKeys) => this.release(byKeys),
     });
     if (scene.click) this.canvas.addEventListener("click", (event) => this.click(event));
     if (scene.paint) this.easel = new Easel(scene.pad ? element(box, "div", "lab-pad") : this.canvas, this);
@@ -190,10 +191,13 @@ class Stage {
     this.release();
   }
 
-  release() {
+  release(byKeys = false) {
     this.invalidate();
     if (same(this.state, this.meta.state)) return;
-    this.history.push({ ...this.meta.state });
+    const now = performance.now();
+    const goesOn = byKeys && now - this.keyed < KEYS_MS;
+    this.keyed = byKeys ? now : -Infinity;
+    if (!goesOn) this.history.push({ ...this.meta.state });
     if (this.history.length > MOST_UNDONE) this.history.shift();
     this.tell();
   }
@@ -202,6 +206,7 @@ class Stage {
     const last = this.history.pop();
     if (!last) return;
     event?.preventDefault();
+    this.keyed = -Infinity;
     this.set(last);
     this.tell();
   }

@@ -1,7 +1,7 @@
 // Handles to drag: real elements over the canvas, so that pointer, touch, keyboard and screen readers
 // all find them. 44 px to hit, 18 px to see.
 
-const IDLE_MS = 100; // a pause in key presses is a release; a key held down comes every 30 ms
+const IDLE_MS = 60; // a pause in key presses is a release; a key held down comes every 30 ms
 const COARSE = 10;
 const KEYS = {
   ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: COARSE, PageDown: -COARSE,
@@ -102,7 +102,7 @@ export class Handles {
     clearTimeout(this.timer);
     this.timer = 0;
     this.busy = false;
-    this.release();
+    this.release(true);
   }
 
   remove() {
