@@ -61,7 +61,7 @@ def test_the_page_sends_the_ways_backward(way):
     assert meta["times"] is None
     report = jobs.shipped(BackwardCostReport, "gradients_backward_shifted")
     np.testing.assert_allclose(arrays["touched"], [mode.touched for mode in report.modes])
-    assert any("of the samples hold 99 % of the weight" in text.value for text in app.markdown)
+    assert any("of the samples hold 99 % of the weight" in text for text in harness.prose(app))
 
 
 def test_times_are_measured_by_a_worker_when_asked_for():
