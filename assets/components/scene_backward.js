@@ -179,11 +179,12 @@ function cards({ state, numbers, model }) {
   const exact = state.way === "exact";
   const { times } = model;
   const last = times && times.ms[times.ms.length - 1];
+  const told = (card) => (model.told ? card : { label: card.label, value: "?", note: "predict first, below" });
   return [
     { label: "Go backward", value: percent(touched), note: `of ${model.n_samples} samples, on average` },
     { label: "Added error", value: pair(added), note: "encoder | decoder, in noise", help: `Root mean square difference from the exact backward pass on the same draws, ${model.n_repeats} repeats, over the standard deviation of the gradient.` },
-    { label: "Bias", value: pair(bias), note: exact ? "none" : `± ${pair(biasError)}, in noise`, help: "Mean difference from the exact backward pass over the gradient's standard deviation, with its standard error. Drawing by weight has none: what is shown is chance." },
-    { label: "Bias over mean", value: pair(ofMean), note: "of the mean gradient" },
+    told({ label: "Bias", value: pair(bias), note: exact ? "none" : `± ${pair(biasError)}, in noise`, help: "Mean difference from the exact backward pass over the gradient's standard deviation, with its standard error. Drawing by weight has none: what is shown is chance." }),
+    told({ label: "Bias over mean", value: pair(ofMean), note: "of the mean gradient" }),
     {
       label: "Time of a step", value: timed < 0 ? "–" : `${digits(last[timed])} ms`,
       note: !times ? "not measured yet" : timed < 0 ? "timed: all, ε = 0.01, 4 draws" : `exact ${digits(last[0])} ms, now and here`,
@@ -200,8 +201,9 @@ function says({ numbers, model }) {
 }
 
 function table({ model }) {
-  const rows = model.ways.map((way, i) => [way, model.touched[i], ...["added", "bias", "bias_error"].flatMap((name) => [model[name][2 * i], model[name][2 * i + 1]])]);
-  return [["way", "touched", "added_encoder", "added_decoder", "bias_encoder", "bias_decoder", "bias_error_encoder", "bias_error_decoder"], ...rows];
+  const errors = model.told ? ["added", "bias", "bias_error"] : ["added"];
+  const rows = model.ways.map((way, i) => [way, model.touched[i], ...errors.flatMap((name) => [model[name][2 * i], model[name][2 * i + 1]])]);
+  return [["way", "touched", ...errors.flatMap((name) => [`${name}_encoder`, `${name}_decoder`])], ...rows];
 }
 
 export default { decode, compute, height, layout, draw, handles, drag, nudge, formula, cards, says, table };

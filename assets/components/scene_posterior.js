@@ -129,14 +129,18 @@ function draw(pen, { view, numbers, model, tones, mark }) {
 
 const log = (value) => Math.log10(Math.max(value, FLOOR));
 
+// What a prediction still waits for: "q" or "used".
+const waits = ({ withheld }, term) => withheld.includes(term);
+
 function drawCurve(pen, view, { K, panels }, model, tones, on) {
-  const seen = panels.flatMap(({ curve }) => curve.map(([, kl]) => log(kl)));
+  const covered = waits(model, "used"); // then the axis tells no more than K
+  const seen = covered ? [-1, 0] : panels.flatMap(({ curve }) => curve.map(([, kl]) => log(kl)));
   const y = [Math.floor(Math.min(...seen) - 0.1), Math.max(...seen) + 0.25];
   const names = view.curve.width < 420 ? [1, 10, 100, 1000] : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
   const scale = axes(view.curve, {
     x: [0, 3], y, tones, handled: true, title: view.curve.width < 330 ? "KL from the exact p, nats" : "KL from the exact posterior, nats", xLabel: "K (log scale)",
     xTicks: names.map((k) => [Math.log10(k), String(k)]),
-    yTicks: ticks(...y, 8).filter(Number.isInteger).map((power) => [power, tenTo(power)]),
+    yTicks: covered ? [] : ticks(...y, 8).filter(Number.isInteger).map((power) => [power, tenTo(power)]),
   });
   view.scale = scale;
   const { toX, toY, box } = scale;
@@ -145,6 +149,11 @@ function drawCurve(pen, view, { K, panels }, model, tones, on) {
   pen.setLineDash([2, 4]);
   segment(pen, toX(Math.log10(K)), box.top, toX(Math.log10(K)), box.bottom);
   pen.restore();
+  if (covered) {
+    note(pen, "Predict first, below:", box.left + 8, box.top + 24, { color: tones.text, bold: true, halo: tones.background });
+    note(pen, "the curves come with your answer.", box.left + 8, box.top + 44, { color: tones.text, halo: tones.background });
+    return;
+  }
   panels.forEach(({ curve, klQ, klUsed: kl }, i) => {
     const dash = model.panels[i].name === "elbo" ? [7, 5] : [];
     // What is smaller than the error of the rule is drawn faintly.
@@ -169,10 +178,11 @@ function drawCurve(pen, view, { K, panels }, model, tones, on) {
 function handles({ state, numbers, model, view }) {
   const { toX, toY, box } = view.scale;
   const last = numbers.panels.at(-1);
+  const covered = waits(model, "used");
   const found = [{
     name: "K", label: model.part === "trained" ? "K of the training" : "K, samples", tone: "weights",
-    x: toX(Math.log10(numbers.K)), y: Math.max(box.top, Math.min(box.bottom, toY(log(last.klUsed)))),
-    value: numbers.K, low: 1, high: MAX_SAMPLES, text: `K = ${numbers.K}, KL ${digits(last.klUsed)} nats`,
+    x: toX(Math.log10(numbers.K)), y: covered ? (box.top + box.bottom) / 2 : Math.max(box.top, Math.min(box.bottom, toY(log(last.klUsed)))),
+    value: numbers.K, low: 1, high: MAX_SAMPLES, text: covered ? `K = ${numbers.K}` : `K = ${numbers.K}, KL ${digits(last.klUsed)} nats`,
   }];
   if (model.part !== "drag") return found;
   const { x, y, scale } = state;
@@ -235,14 +245,15 @@ function nudge(name, steps, { state, model }) {
 
 function formula({ numbers, model, fresh }) {
   const [panel, found] = [model.panels.at(-1), numbers.panels.at(-1)];
+  const told = (term, value) => (waits(model, term) ? "?" : value);
   return [
-    { symbol: `L<sub>${numbers.K}</sub>`, value: fresh ? digits(panel.report.bound) : "…", role: "bound" },
+    { symbol: `L<sub>${numbers.K}</sub>`, value: told("used", fresh ? digits(panel.report.bound) : "…"), role: "bound" },
     { symbol: "≤" },
     { symbol: "log p(x)", value: digits(panel.log_marginal), term: "p", role: "target" },
     { symbol: "−" },
-    { symbol: `KL(q<sub>${numbers.K}</sub> ‖ p)`, value: said(found, found.klUsed), term: "used", role: "weights" },
+    { symbol: `KL(q<sub>${numbers.K}</sub> ‖ p)`, value: told("used", said(found, found.klUsed)), term: "used", role: "weights" },
     { symbol: "," },
-    { symbol: "KL(q ‖ p)", value: said(found, found.klQ), term: "q", role: "proposal" },
+    { symbol: "KL(q ‖ p)", value: told("q", said(found, found.klQ)), term: "q", role: "proposal" },
   ];
 }
 
@@ -254,19 +265,20 @@ function cards({ numbers, model, fresh }) {
     const [found, { report }] = [numbers.panels[i], panel];
     const before = model.panels.length > 1 ? `${panel.short}: ` : "";
     const error = (value) => (found.fresh ? `nats, ± ${digits(value, 1)}` : found.known ? "nats" : "preview, exact on release");
+    const told = (term, card) => (waits(model, term) ? { label: card.label, value: "?", note: "predict first, below" } : card);
     return [
-      {
+      told("q", {
         label: `${before}KL(q‖p)`, value: said(found, found.klQ), note: error(report.kl_q_error), exact: !found.known,
         help: "By quadrature; ± is how far a coarser rule that reaches farther lies off: what this one errs by, or more.",
-      },
-      {
+      }),
+      told("used", {
         label: `${before}KL(q_K‖p)`, value: said(found, found.klUsed), note: error(report.kl_used_error), exact: !found.known,
         help: "Of the posterior that K samples use, by quadrature.",
-      },
-      {
+      }),
+      told("used", {
         label: `${before}L_K`, value: fresh ? digits(report.bound) : "…", exact: true,
         note: `log p(x) ${digits(panel.log_marginal)}`, help: "The exact bound in nats.",
-      },
+      }),
       {
         label: `${before}Draws that count`, value: fresh ? digits(report.effective) : "…", note: `of ${K}`, exact: true,
         help: "One over the expected sum of the squared normalized weights.",
@@ -277,11 +289,14 @@ function cards({ numbers, model, fresh }) {
 }
 
 function says({ numbers, model }) {
-  const of = (panel, i) => `${panel.short ?? "q"}: KL of q ${digits(numbers.panels[i].klQ)}, of the posterior used ${digits(numbers.panels[i].klUsed)} nats.`;
-  return `K = ${numbers.K}. ${model.panels.map(of).join(" ")}`;
+  const told = (term, text) => (waits(model, term) ? [] : [text]);
+  const of = (panel, { klQ, klUsed }) => [...told("q", `of q ${digits(klQ)}`), ...told("used", `of the posterior used ${digits(klUsed)}`)];
+  const each = model.panels.map((panel, i) => [panel.short ?? "q", of(panel, numbers.panels[i]).join(", ")]);
+  return [`K = ${numbers.K}.`, ...each.filter(([, kl]) => kl).map(([name, kl]) => `${name}: KL ${kl} nats.`)].join(" ");
 }
 
 function table({ numbers, model }) {
+  if (waits(model, "used")) return [["K"], ...CURVE.map((K) => [K])];
   const names = model.panels.map((panel) => `kl_used_${panel.name}`);
   const [first] = numbers.panels;
   return [["K", ...names], ...first.curve.map(([K], i) => [K, ...numbers.panels.map(({ curve }) => curve[i]?.[1] ?? "")])];

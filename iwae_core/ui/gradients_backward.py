@@ -121,7 +121,7 @@ def by_group(found: BackwardCostReport) -> dict[str, Array]:
 
 
 def picture(link: Link) -> None:
-    """Place the scene, and the stopwatch below it."""
+    """Place the scene, and the stopwatch below it; which way is biased waits to be predicted."""
     asked = config(link)
     found = report(asked)
     if found is None:
@@ -144,6 +144,7 @@ def picture(link: Link) -> None:
             "timed": list(TIMED),
             "n_samples": asked.n_samples,
             "n_repeats": found.n_repeats,
+            "told": link.value(ANSWER) != predict.OPEN,
             "times": None
             if times is None
             else {

@@ -1,6 +1,6 @@
 """What the parts of *The posterior you really use* share: fields, and the planes they send."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,15 +64,28 @@ def target_control(link: Link) -> None:
     link.accept(TARGET, chosen)
 
 
-def show(link: Link, part: str, planes: Sequence[Plane], step: float = STEP, **more: Any) -> None:
-    """Place the scene; ``step`` is that of the reports' rule over q."""
+def show(
+    link: Link,
+    part: str,
+    planes: Sequence[Plane],
+    step: float = STEP,
+    withheld: Collection[str] = (),
+    **more: Any,
+) -> None:
+    """Place the scene.
+
+    Args:
+        link: The page's fields.
+        part: Its name.
+        planes: From left to right.
+        step: Of the reports' rule over q.
+        withheld: What a prediction still waits for: "q", how far q lies from p; "used", how far
+            q_K does, and L_K. The scene shows question marks instead.
+        more: What else the part's scene is told.
+    """
     eps, probability = nodes(step)
     K = planes[0].report.n_samples
-    told = "; ".join(
-        f"{plane.title}: KL(q || p) is {digits(plane.report.kl_q)} nats, "
-        f"KL(q_K || p) is {digits(plane.report.kl_used)} nats"
-        for plane in planes
-    )
+    told = "; ".join(f"{plane.title}{_distances(plane.report, withheld)}" for plane in planes)
     arrays: dict[str, NDArray[Any]] = {"probability": probability}
     if part != "digits":  # there no q moves, so its nodes need not be known
         arrays["eps"] = eps
@@ -95,11 +108,22 @@ def show(link: Link, part: str, planes: Sequence[Plane], step: float = STEP, **m
             "samples": _SAMPLES[part].name,
             "step": step,
             "K": K,
+            "withheld": list(withheld),
             "panels": [_described(plane) for plane in planes],
             **more,
         },
         arrays=arrays,
     )
+
+
+def _distances(report: PosteriorUsedReport, withheld: Collection[str]) -> str:
+    known = {"q": ("q", report.kl_q), "used": ("q_K", report.kl_used)}
+    said = [
+        f"KL({name} || p) is {digits(kl)} nats"
+        for term, (name, kl) in known.items()
+        if term not in withheld
+    ]
+    return f": {', '.join(said)}" if said else ""
 
 
 def _described(plane: Plane) -> Mapping[str, Any]:

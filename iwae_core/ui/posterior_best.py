@@ -3,18 +3,23 @@
 import json
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import streamlit as st
 
+from iwae_core.evaluation.studies import posterior_trained as study
 from iwae_core.evaluation.studies.posterior_targets import PosteriorUsedConfig
 from iwae_core.evaluation.studies.posterior_used import PosteriorUsedReport
 from iwae_core.places import ASSETS
-from iwae_core.ui import parts, posterior, posterior_drag, predict
+from iwae_core.ui import controls, parts, posterior, posterior_drag, predict, scenes
+from iwae_core.ui.fields import Field
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.posterior import SEED, TARGET, TRAINED_K, VIEW
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import digits
 
+SCENES = study.SCENES
+SETTINGS: dict[str, Field[Any]] = {"target": TARGET, "n_samples": TRAINED_K}
 ANSWERS = {"nearer": "Nearer", "same": "As near", "farther": "Farther"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_trained")
 FIELDS = (TARGET, TRAINED_K, VIEW, ANSWER)
@@ -30,13 +35,16 @@ def best(target: str) -> BestQ:
 
 
 def controls_of(link: Link) -> None:
-    """The posterior, K and the switch."""
-    posterior.target_control(link)
+    """The scene, K and the switch; the posterior below More."""
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     value = st.select_slider(
         "K (samples, in training and use)", TRAINED_K.stops, key=link.key(TRAINED_K)
     )
     link.accept(TRAINED_K, value)
     posterior.view_control(link)
+    if more := controls.more(link):
+        with more:
+            posterior.target_control(link)
 
 
 def configs(link: Link) -> tuple[PosteriorUsedConfig, PosteriorUsedConfig]:
@@ -58,7 +66,7 @@ def reports(link: Link) -> tuple[PosteriorUsedReport, PosteriorUsedReport]:
 
 
 def picture(link: Link) -> None:
-    """Place the two planes."""
+    """Place the two planes; how far each q_K lies from p waits for the prediction."""
     by_elbo, by_iwae = reports(link)
     planes = [
         posterior.Plane(
@@ -67,7 +75,14 @@ def picture(link: Link) -> None:
         posterior.Plane(name="iwae", title="q with the highest L_K", short="IWAE", report=by_iwae),
     ]
     target = link.value(TARGET)
-    posterior.show(link, "trained", planes, best=dict(best(target)), stops=list(TRAINED_K.stops))
+    posterior.show(
+        link,
+        "trained",
+        planes,
+        withheld=["used"] if link.value(ANSWER) == predict.OPEN else [],
+        best=dict(best(target)),
+        stops=list(TRAINED_K.stops),
+    )
 
 
 def discuss(link: Link, text: Text) -> None:

@@ -14,14 +14,16 @@ from iwae_core.models.model import LatentModel
 from iwae_core.places import ASSETS
 from iwae_core.rng import stream
 from iwae_core.training import load, model_of
-from iwae_core.ui import code, controls, parts, posterior, predict
-from iwae_core.ui.fields import IntField
+from iwae_core.ui import code, controls, parts, posterior, predict, scenes
+from iwae_core.ui.fields import Field, IntField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.posterior import SEED, USED_K, VIEW
 from iwae_core.ui.url import Link
 from iwae_core.view.numbers import with_error
 
 DIGIT = IntField(name="digit", default=0, low=0, high=study.N_DIGITS - 1)
+SCENES = study.SCENES
+SETTINGS: dict[str, Field[Any]] = {"digit": DIGIT, "n_samples": USED_K}
 ANSWERS = {"larger": "Larger", "same": "As large", "smaller": "Smaller"}
 ANSWER = predict.answer_field(*ANSWERS, name="answer_digits")
 FIELDS = (DIGIT, USED_K, VIEW, ANSWER)
@@ -52,7 +54,8 @@ def run(name: str, digit: int, n_samples: int, seed: int) -> PosteriorUsedReport
 
 
 def controls_of(link: Link) -> None:
-    """The digit, K and the switch."""
+    """The scene, the digit and K; the switch below More."""
+    scenes.choose(link, SETTINGS, SCENES, tells=link.value(ANSWER) != predict.OPEN)
     controls.number(link, DIGIT, "Test digit", help="Its number in the test set.")
     label = datasets.load("digits").test_labels
     if label is not None:
@@ -60,11 +63,16 @@ def controls_of(link: Link) -> None:
             f"Somebody wrote a {label[link.value(DIGIT)].item()}; pixels are black or white."
         )
     controls.log_slider(link, USED_K, "K", unit="samples")
-    posterior.view_control(link)
+    if more := controls.more(link):
+        with more:
+            posterior.view_control(link)
 
 
 def picture(link: Link) -> None:
-    """Place the two planes, each with its network's posterior of the same digit."""
+    """Place the two planes, each with its network's posterior of the same digit.
+
+    How far q and q_K lie from it waits for the prediction.
+    """
     digit = link.value(DIGIT)
     image = study.digit(digit).reshape(8, 8).float().numpy()
     planes = []
@@ -79,7 +87,8 @@ def picture(link: Link) -> None:
                 image=np.ascontiguousarray(image),
             )
         )
-    posterior.show(link, "digits", planes, step=study.STEP)
+    withheld = ["q", "used"] if link.value(ANSWER) == predict.OPEN else []
+    posterior.show(link, "digits", planes, step=study.STEP, withheld=withheld)
 
 
 def discuss(link: Link, text: Text) -> None:

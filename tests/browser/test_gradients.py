@@ -96,7 +96,7 @@ def test_random_states_of_the_other_parts_print_the_numbers_of_the_studies(visit
         hands.turn(page, part="snr", answer_snr="falls", estimator=estimator, at=K)
         assert_snr(page, report, estimator, K)
     for way in draws.choice(gradients_backward.WAYS, size=3, replace=False):
-        hands.turn(page, part="backward", way=way)
+        hands.turn(page, part="backward", way=way, answer_backward="none")
         assert_backward(page, str(way))
 
 
@@ -180,6 +180,12 @@ def test_the_ring_goes_from_one_way_backward_to_another(visit):
     page = visit(viewport={"width": 390, "height": 844}).open(NAME, "?part=backward&way=exact")
     hands.press(page, "way", "ArrowRight", "ArrowRight", "ArrowRight")
     assert query(page)["way"] == "truncated_0.1"
+    shown = hands.cards(page)  # the bias is what the question asks for
+    assert [label for label, card in shown.items() if card.value == "?"] == [
+        "Bias",
+        "Bias over mean",
+    ]
+    hands.turn(page, **query(page), answer_backward="none")
     assert_backward(page, "truncated_0.1")
     box = hands.knob(page, "way").bounding_box()
     assert (box["width"], box["height"]) == pytest.approx((44, 44), abs=0.01)

@@ -67,11 +67,13 @@ def test_twenty_random_states_print_the_numbers_of_the_core(visit):
         assert_cards(page, config)
     for seed in range(6):  # which makes each state another one
         target, K = str(draws.choice(list(TARGETS))), int(draws.choice(TRAINED_AT))
-        hands.turn(page, part="trained", target=target, trained_K=K, seed=seed)
+        hands.turn(
+            page, part="trained", target=target, trained_K=K, seed=seed, answer_trained="nearer"
+        )
         assert_trained(page, target, K)
     for seed in range(6):
         index, K = int(draws.integers(N_DIGITS)), int(draws.choice([1, 2, 10, 77, 1000]))
-        hands.turn(page, part="digits", digit=index, used_K=K, seed=seed)
+        hands.turn(page, part="digits", digit=index, used_K=K, seed=seed, answer_digits="larger")
         for name, before in (("digits_elbo", "ELBO: "), ("digits_iwae", "IWAE: ")):
             found = of_digit(posterior_digits.network(name), index, K, make_generator(0))
             assert_report(page, found, before)
@@ -154,7 +156,39 @@ def test_the_k_of_the_training_steps_through_its_stops_and_moves_the_right_q(vis
     page = visit(viewport=TALL).open(NAME, "?part=trained&target=two_modes")
     hands.press(page, "K", "ArrowLeft")
     assert query(page)["trained_K"] == "10"
+    hands.turn(page, **query(page), answer_trained="same")
     assert_trained(page, "two_modes", 10)
+
+
+@pytest.mark.parametrize(
+    ("part", "asked", "answer"),
+    [
+        ("trained", {"KL(q_K‖p)", "L_K"}, "Nearer"),
+        ("digits", {"KL(q‖p)", "KL(q_K‖p)", "L_K"}, "Larger"),
+    ],
+)
+def test_the_numbers_that_answer_come_with_the_prediction(visit, part, asked, answer):
+    page = visit(viewport=TALL).open(NAME, f"?part={part}")
+    hands.ready(page)
+    knob = hands.knob(page, "K")
+    covered = {f"{name}: {label}" for name in ("ELBO", "IWAE") for label in asked}
+    before = hands.cards(page)
+    assert {label for label, (value, _) in before.items() if value == "?"} == covered
+    assert "nats" not in knob.get_attribute("aria-valuetext")
+    assert page.locator(".lab-formula").inner_text().count("?") == len(asked)
+    alt = page.locator(".lab-scene canvas").first
+    assert "KL(q_K || p) is" not in alt.get_attribute("aria-label")
+    given = page.get_by_role("radio", name=answer).or_(page.get_by_role("button", name=answer))
+    with hands.answered(page):
+        given.first.click()
+    after = hands.cards(page)
+    assert "?" not in {value for value, _ in after.values()}
+    assert {label: after[label] for label in before.keys() - covered} == {
+        label: before[label] for label in before.keys() - covered
+    }
+    assert "nats" in knob.get_attribute("aria-valuetext")
+    assert "?" not in page.locator(".lab-formula").inner_text()
+    assert "KL(q_K || p) is" in alt.get_attribute("aria-label")
 
 
 def test_a_phone_keeps_the_handles_inside(visit):

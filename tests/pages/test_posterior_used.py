@@ -1,9 +1,12 @@
 """The lesson on the posterior really used: its parts, its address and its numbers."""
 
+import re
+
 import numpy as np
 import pytest
 from harness import assert_no_error, box, code, open_page, predict, prose, scene, values
 
+from iwae_core import datasets
 from iwae_core.evaluation.posterior import Grid, exact_posterior
 from iwae_core.evaluation.studies import posterior_digits as digits_study
 from iwae_core.evaluation.studies import posterior_used as study
@@ -11,6 +14,7 @@ from iwae_core.evaluation.studies.posterior_ground import ANY_X, GivenJoint
 from iwae_core.evaluation.studies.posterior_targets import SCENES, TARGETS
 from iwae_core.evaluation.studies.posterior_trained import best_round_q
 from iwae_core.evaluation.studies.tightness import posterior as oracle_posterior
+from iwae_core.rng import make_generator
 from iwae_core.sampling.densities import Gaussian
 from iwae_core.sampling.divergences import kl_divergence
 from iwae_core.ui import posterior_best, posterior_digits
@@ -79,6 +83,89 @@ def test_the_explanation_of_one_mode_says_what_the_scene_gives():
         assert f"{value:.2f}" == text
     assert "0.012" in told
     assert f"{covers.kl_used:.3f}" == "0.012"
+
+
+def of_trained(name):
+    """What a scene of part *trained* shows, worked out anew: by the ELBO, by L_K."""
+    asked = dict(posterior_best.SCENES[name].settings)
+    best = posterior_best.best(asked["target"])
+    return [
+        study.run(study.PosteriorUsedConfig(**asked, loc_1=x, loc_2=y, scale=scale))
+        for x, y, scale in (best["1"], best[str(asked["n_samples"])])
+    ]
+
+
+def of_digits(name):
+    """What a scene of part *digits* shows, worked out anew: by the ELBO, by L_50."""
+    asked = dict(posterior_digits.SCENES[name].settings)
+    return [
+        digits_study.of_digit(
+            posterior_digits.network(network),
+            asked["digit"],
+            asked["n_samples"],
+            make_generator(0),
+        )
+        for network in digits_study.NETWORKS
+    ]
+
+
+def numbers_of(why):
+    """The numbers with a point that a sentence says, in its order."""
+    return re.findall(r"\d+\.\d+", why)
+
+
+def said(*values):
+    """Numbers as a sentence says them: value and decimals."""
+    return [f"{value:.{decimals}f}" for value, decimals in values]
+
+
+def test_the_scenes_of_the_trained_q_say_what_they_show():
+    whys = {name: numbers_of(scene.why) for name, scene in posterior_best.SCENES.items()}
+    elbo, iwae = of_trained("banana")
+    assert whys.pop("banana") == said(
+        (iwae.kl_q, 2), (elbo.kl_q, 2), (iwae.kl_used, 3), (elbo.kl_used, 2)
+    )
+    elbo, iwae = of_trained("both_modes")
+    assert abs(iwae.loc[0]) < iwae.scale[0] < elbo.loc[0]  # across both, on one
+    assert whys.pop("both_modes") == said(
+        (elbo.kl_used, 2), (elbo.kl_q, 2), (iwae.kl_q, 2), (iwae.kl_used, 3)
+    )
+    elbo, iwae = of_trained("too_few")
+    np.testing.assert_allclose(iwae.loc, elbo.loc, atol=0.01)
+    assert whys.pop("too_few") == said((iwae.scale[0], 2), (elbo.scale[0], 2), (elbo.kl_used, 2))
+    assert f"{iwae.kl_used:.2f}" == f"{elbo.kl_used:.2f}"
+    elbo, iwae = of_trained("tilted")
+    assert 1.8 < iwae.scale[0] / elbo.scale[0] < 2
+    assert whys.pop("tilted") == [*said((elbo.scale[0], 2), (elbo.kl_used, 3)), "0.001"]
+    assert iwae.kl_used < 0.001
+    assert not whys
+
+
+def test_the_scenes_of_digits_say_what_they_show():
+    whys = {name: numbers_of(scene.why) for name, scene in posterior_digits.SCENES.items()}
+    labels = datasets.load("digits").test_labels
+    for named in posterior_digits.SCENES.values():
+        label = labels[dict(named.settings)["digit"]].item()
+        assert named.title.startswith(f"A {label}")
+    elbo, iwae = of_digits("as_trained")
+    assert whys.pop("as_trained") == said(
+        (iwae.kl_q, 1), (elbo.kl_q, 1), (iwae.kl_used, 3), (elbo.kl_used, 3)
+    )
+    elbo, iwae = of_digits("alone")
+    assert (elbo.kl_used, iwae.kl_used) == pytest.approx((elbo.kl_q, iwae.kl_q), rel=1e-6)
+    assert whys.pop("alone") == said((elbo.kl_q, 3), (iwae.kl_q, 1))
+    elbo, iwae = of_digits("missed")
+    assert whys.pop("missed") == said(
+        (elbo.kl_q, 1), (elbo.kl_used, 1), (iwae.kl_used, 3), (iwae.kl_q, 1)
+    )
+    p, q = np.exp(elbo.log_p), np.exp(elbo.log_q)
+    seldom = p > 50 * q  # where less than one of 50 draws is for what p has there
+    assert p[seldom].sum() / p.sum() > 0.6
+    assert q[seldom].sum() / q.sum() < 0.005
+    elbo, iwae = of_digits("other_way")
+    assert whys.pop("other_way") == said((iwae.kl_q, 1), (iwae.kl_used, 3), (elbo.kl_used, 3))
+    assert elbo.log_marginal > iwae.log_marginal
+    assert not whys
 
 
 @pytest.mark.parametrize(("target", "K"), [("linear_gaussian", 1), ("banana", 5)])

@@ -26,6 +26,8 @@ from iwae_core.ui import (
     gradients_samples,
     gradients_snr,
     lesson,
+    posterior_best,
+    posterior_digits,
     posterior_drag,
     tightness,
     weighting,
@@ -46,8 +48,8 @@ PARTS = {
     ("elbo_to_iwae", "curve"): tightness,
     ("elbo_to_iwae", "three_ways"): bound_ways,
     ("posterior_used", "drag"): posterior_drag,
-    ("posterior_used", "trained"): None,  # no scenes: two controls, each with all its choices
-    ("posterior_used", "digits"): None,
+    ("posterior_used", "trained"): posterior_best,
+    ("posterior_used", "digits"): posterior_digits,
     ("gradients", "samples"): gradients_samples,
     ("gradients", "fans"): gradients_fans,
     ("gradients", "snr"): gradients_snr,
@@ -108,8 +110,7 @@ def test_the_reason_waits_for_the_prediction_and_each_answer_is_answered(page, p
 
 @every_part
 def test_every_scene_says_why_and_is_a_link(page, part):
-    if not (module := PARTS[page, part]):
-        return
+    module = PARTS[page, part]
     app = opened(page, part)
     texts, before = lesson.load(page).parts, f"{part}_" if part else ""
     tells = (page, part) != BY_FLAG  # else a reason would give the answer away
