@@ -42,8 +42,8 @@ SCENES = {
     ),
     "alone": Scene(
         title="A 5, with one draw",
-        why="One draw has no others to weigh it against, so what is used is q itself. "
-        "The ELBO trained the left one for just that: 0.036 nats. The right one was never meant to "
+        why="One draw has no others to weigh it against: what is used is q itself. The ELBO "
+        "trained the left one for just that: 0.036 nats. The right one was never meant to "
         "be used alone: 9.0.",
         settings=(("digit", 5), ("n_samples", 1)),
     ),
