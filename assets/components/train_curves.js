@@ -26,8 +26,9 @@ export function paintBounds({ canvas }, view) {
   const shown = K === 1 || K === 64 ? lines.filter(({ column, rows }) => column !== 2 || rows !== held) : lines;
   const entries = [...shown, { name: `training batches: ${view.title}`, color: tones.muted, width: 1.2 }];
   const top = legend(pen, entries, tones, surface.width);
+  const y = range(held, deep, trained);
   const frame = plot.axes({ ...surface, top, height: surface.height - top }, {
-    x: [0, Math.max(10, end)], y: range(held, deep, trained), tones,
+    x: [0, Math.max(10, end)], y, tones,
     xLabel: "training step", yLabel: "held out, nats per datapoint",
   });
   clipped(pen, frame.box, () => {
@@ -35,8 +36,10 @@ export function paintBounds({ canvas }, view) {
     plot.band(pen, frame, ruler(1), ruler(3), { color: tones.bound, alpha: 0.15 });
     plot.line(pen, frame, trained, { color: tones.muted, width: 1.2, alpha: 0.7 });
     for (const { rows, column, dots, ...style } of shown.toReversed()) {
-      // Between few looks, far apart, a line would tell of what nobody saw.
-      if (!dots || rows.length > FEW) plot.line(pen, frame, rows.map((row) => [row[0], row[column]]), style);
+      // Between few looks, far apart, a line would tell of what nobody saw; so would one that comes
+      // from a look far below the picture.
+      const seen = dots ? rows.filter((row) => row[column] >= y[0]) : rows;
+      if (!dots || seen.length > FEW) plot.line(pen, frame, seen.map((row) => [row[0], row[column]]), style);
       for (const row of dots ? rows.slice(-60) : []) {
         plot.spot(pen, frame.toX(row[0]), frame.toY(row[column]), { color: style.color, radius: 2.5 });
       }
