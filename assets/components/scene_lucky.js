@@ -83,18 +83,22 @@ function draw(pen, { view, numbers, model, tones, mark, fresh }) {
   drawPath(pen, view, numbers, model, tones, fresh, on("path"));
 }
 
-// Where a draw of this q would be lucky.
+// Where a draw of this q would be lucky; an end that is null lies at infinity.
 function drawRegions(pen, { main, stems }, { regions, chance }, tones) {
-  for (const [low, high] of regions) {
-    const [left, right] = [main.toX(Math.max(low, WINDOW[0])), main.toX(Math.min(high, WINDOW[1]))];
+  const places = regions
+    .map(([low, high]) => [Math.max(low ?? WINDOW[0], WINDOW[0]), Math.min(high ?? WINDOW[1], WINDOW[1])])
+    .filter(([low, high]) => low < high);
+  for (const [low, high] of places) {
     pen.save();
     pen.globalAlpha = 0.12;
     pen.fillStyle = tones.weights;
-    pen.fillRect(left, main.high, right - left, stems.bottom - main.high);
+    pen.fillRect(main.toX(low), main.high, main.toX(high) - main.toX(low), stems.bottom - main.high);
     pen.restore();
-    note(pen, "lucky draws", right - 4, main.high + 14, { color: tones.weights, align: "right", bold: true });
-    note(pen, `met by ${chance} of runs`, right - 4, main.high + 32, { color: tones.muted, align: "right" });
   }
+  if (!places.length) return;
+  const right = main.toX(places.at(-1)[1]) - 4; // said once: the chance is that of all of them
+  note(pen, "lucky draws", right, main.high + 14, { color: tones.weights, align: "right", bold: true });
+  note(pen, `met by ${chance} of runs`, right, main.high + 32, { color: tones.muted, align: "right" });
 }
 
 function drawDraws(pen, { main, stems }, numbers, tones, alpha) {

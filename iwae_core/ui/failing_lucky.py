@@ -107,7 +107,7 @@ def picture(link: Link) -> None:
             "first": FIRST,
             "exact": report.exact,
             "common": formulas.finite(report.common),
-            "regions": [list(region) for region in report.regions],
+            "regions": [[formulas.finite(end) for end in region] for region in report.regions],
             "chance": percent(report.chance_in_run),
             "limits": {"scale": [SCALE.low, SCALE.high]},
             "flags": FLAGS,

@@ -32,6 +32,7 @@ from iwae_core.ui import (
     tightness,
     weighting,
 )
+from iwae_core.ui.fields import FloatField
 
 PARTS = {
     ("borrowed_samples", ""): weighting,
@@ -148,3 +149,12 @@ def test_the_code_is_whole_and_follows_the_seed(page, part):
         assert "from iwae_core" in script
         assert not re.search(r"\{\{|\bTODO\b", script)
     assert scripts[0] != scripts[1]
+
+
+@every_part
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_whatever_is_drawn_to_an_end_of_its_range_leaves_a_page(page, part, end):
+    fields = [f for f in vars(PARTS[page, part]).values() if isinstance(f, FloatField)]
+    for field in fields:
+        app = opened(page, part, **{field.name: str(getattr(field, end))})
+        assert_no_error(app)
