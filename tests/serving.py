@@ -91,7 +91,6 @@ def serve(command=lab_command, cwd: Path | None = None, **environment: str) -> I
         # A benchmark, too, keeps its runs out of the user's own store.
         environment.setdefault("IWAE_LAB_DATABASE", f"sqlite:///{folder}/runs.sqlite")
         environment.setdefault("IWAE_LAB_UPLOADS", f"{folder}/uploads")
-        environment.setdefault("IWAE_LAB_UPLOADS", f"{folder}/uploads")
         with log.open("w") as sink:
             process = subprocess.Popen(
                 command(port),

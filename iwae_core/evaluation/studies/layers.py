@@ -105,8 +105,7 @@ Batch = Mapping[str, Sequence[Array]]  # by layer, then by K: single runs (R,), 
 
 def run(config: LayersConfig) -> LayersReport:
     """All of :func:`steps`; some seconds."""
-    for _, found in steps(config):  # noqa: B007
-        pass
+    *_, (_, found) = steps(config)
     return found
 
 
