@@ -29,4 +29,10 @@ export function fixed(value, decimals = 2) {
   return text.replace("-", MINUS);
 }
 
+// A difference with a fixed number of decimals; what rounds to zero has no sign.
+export function signed(value, decimals = 2) {
+  const text = fixed(value, decimals);
+  return value > 0 && /[^0.]/.test(text) ? `+${text}` : text;
+}
+
 export const percent = (share) => `${digits(100 * share, 2)} %`;

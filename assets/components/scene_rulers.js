@@ -1,7 +1,7 @@
 // Train K by test K: a board of cells, two of which are picked and compared.
 // Cells are counted row by row; every number comes from Python, here they are only subtracted.
 
-import { fixed } from "./numbers.js";
+import { fixed, signed } from "./numbers.js";
 import { note, segment } from "./plot.js";
 
 const CELL = 62; // px high
@@ -147,8 +147,8 @@ function click(point, { state, view, model }) {
   return at === state.two ? null : { one: state.two, two: at };
 }
 
-const signed = ({ value, error }) =>
-  Number.isFinite(value) ? `${value > 0 ? "+" : ""}${fixed(value, 3)}${Number.isFinite(error) ? ` ± ${fixed(error, 3)}` : ""}` : "…";
+const difference = ({ value, error }) =>
+  Number.isFinite(value) ? `${signed(value, 3)}${Number.isFinite(error) ? ` ± ${fixed(error, 3)}` : ""}` : "…";
 
 function cards({ numbers, model }) {
   const { a, b, apart, sameModel, sameRuler } = numbers;
@@ -160,19 +160,19 @@ function cards({ numbers, model }) {
     ...(model.knows_truth ? [truth] : []),
     { label: "Cell A (nats)", value: shown(a), note: cell(a, model) + far(a) },
     { label: "Cell B (nats)", value: shown(b), note: cell(b, model) + far(b) },
-    { label: "B less A", value: signed(apart), note: kind },
+    { label: "B less A", value: difference(apart), note: kind },
   ];
   if (sameModel || sameRuler) return found;
   const by = (at) => `by ${ruler(at, model)}`;
   return [
     ...found,
-    { label: "of it the model", value: signed(numbers.model), note: `K = ${rowOf(b, model)} less K = ${rowOf(a, model)}, ${by(a)}` },
-    { label: "of it the ruler", value: signed(numbers.ruler), note: `${ruler(b, model)} less ${ruler(a, model)}, K = ${rowOf(b, model)}` },
+    { label: "of it the model", value: difference(numbers.model), note: `K = ${rowOf(b, model)} less K = ${rowOf(a, model)}, ${by(a)}` },
+    { label: "of it the ruler", value: difference(numbers.ruler), note: `${ruler(b, model)} less ${ruler(a, model)}, K = ${rowOf(b, model)}` },
   ];
 }
 
 const says = ({ numbers, model }) =>
-  `A: ${cell(numbers.a, model)}. B: ${cell(numbers.b, model)}. B less A ${signed(numbers.apart)} nats.`;
+  `A: ${cell(numbers.a, model)}. B: ${cell(numbers.b, model)}. B less A ${difference(numbers.apart)} nats.`;
 
 function table({ model }) {
   const rows = model.mean.map((value, at) => [

@@ -2,7 +2,7 @@
 // with diamonds in the proposal's tone, B with squares in the bound's, on every panel. `view` holds
 // { rows, looks, labels, classes, titles, covered, tones }; a painter names its panel as well.
 
-import { fixed } from "./numbers.js";
+import { fixed, signed } from "./numbers.js";
 import { axes, band, begin, extent, line, note, segment } from "./plot.js";
 import { categories } from "./theme.js";
 
@@ -68,7 +68,7 @@ export function paintApart(panel, view) {
   const { heading, canvas } = panel;
   const { rows, tones } = view;
   const last = rows.at(-1);
-  const told = (at) => `${last[at] > 0 ? "+" : ""}${fixed(last[at])} ± ${fixed(last[at + 1])}`;
+  const told = (at) => `${signed(last[at])} ± ${fixed(last[at + 1])}`;
   heading.textContent = last
     ? `B less A at step ${last[STEP]}: L₆₄ ${told(APART_MANY)}, L₁ ${told(APART_ONE)} nats`
     : "B less A";

@@ -12,7 +12,7 @@ from iwae_core.runtime.board import BoardConfig
 from iwae_core.training import trials
 from iwae_core.ui import board, canvas, code, jobs
 from iwae_core.ui.url import Link
-from iwae_core.view.numbers import fixed
+from iwae_core.view.numbers import fixed, signed
 
 _SECONDS = {"round": 3.0, "free": 3.0, "digits": 10.0}  # of one training, on a usual machine
 
@@ -113,15 +113,11 @@ def _warn(found: BoardReport, first: tuple[int, int], second: tuple[int, int]) -
         return
     model, ruler = ruler_board.parts(found, first, second)
     st.warning(
-        f"**Different rulers.** The difference of {_signed(apart.value)} nats mixes the model and "
-        f"the ruler: {_signed(model.value)} is the other model on A's ruler, "
-        f"{_signed(ruler.value)} the other ruler. Compare models along a column only.",
+        f"**Different rulers.** The difference of {signed(apart.value, 3)} nats mixes the model "
+        f"and the ruler: {signed(model.value, 3)} is the other model on A's ruler, "
+        f"{signed(ruler.value, 3)} the other ruler. Compare models along a column only.",
         icon=":material/straighten:",
     )
-
-
-def _signed(value: float) -> str:
-    return ("+" if value > 0 else "") + fixed(value, 3)
 
 
 def _origin(found: BoardReport, asked: BoardConfig) -> str:

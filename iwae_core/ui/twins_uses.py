@@ -13,7 +13,7 @@ from iwae_core.runtime.twin_trials import TrialsConfig
 from iwae_core.training import trials
 from iwae_core.ui import jobs, twins
 from iwae_core.ui.url import Link
-from iwae_core.view.numbers import fixed
+from iwae_core.view.numbers import fixed, signed
 
 MADE_BY = "worker processes of this server"
 MEASURED = ("digits", "moons", "pinwheel", "rings", "gaussians")  # sets small enough
@@ -100,7 +100,7 @@ def _row(found: ComparedReport, name: str) -> str:
     cells = [_cell(values, measure) for values in (a, b)]
     factor = _factor(measure)
     apart = _numbers(
-        verdict.mean * factor, verdict.low * factor, verdict.high * factor, measure, signed=True
+        verdict.mean * factor, verdict.low * factor, verdict.high * factor, measure, apart=True
     )
     unit = f" <small>{escape(measure.unit)}</small>" if measure.unit else ""
     kind = "seen" if verdict.seen else "unseen"
@@ -127,11 +127,12 @@ def _cell(values: Any, measure: Measure) -> str:
 
 
 def _numbers(
-    mean: float, low: float, high: float, measure: Measure, *, signed: bool = False
+    mean: float, low: float, high: float, measure: Measure, *, apart: bool = False
 ) -> str:
+    write = signed if apart else fixed
+
     def shown(value: float) -> str:
-        text = fixed(float(value), measure.decimals)
-        return f"+{text}" if signed and float(f"{value:.{measure.decimals}f}") > 0 else text
+        return write(float(value), measure.decimals)
 
     return f"{shown(mean)}<small>{shown(low)} to {shown(high)}</small>"
 

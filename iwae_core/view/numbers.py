@@ -52,6 +52,16 @@ def fixed(value: float, decimals: int = 2) -> str:
     return text.replace("-", MINUS)
 
 
+def signed(value: float, decimals: int = 2) -> str:
+    """Write a difference with a fixed number of decimals; what rounds to zero has no sign.
+
+    >>> signed(0.314), signed(0.004)
+    ('+0.31', '0.00')
+    """
+    text = fixed(value, decimals)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
+
+
 def with_error(value: float, error: float) -> str:
     """Write a value with its error: the error to two digits, the value to the same place.
 

@@ -57,8 +57,10 @@ def test_both_play_and_pause_at_one_step_and_every_number_is_theirs(visit):
     expected = held_out_row(*(look(advance(begin(config), at).state) for config in (A, B)))
     np.testing.assert_allclose(row_of(found), expected, rtol=1e-4, atol=1e-4)
     heading = page.get_by_text("B less A at step").inner_text()
-    apart = f"L₆₄ {expected[7]:+.2f} ± {expected[8]:.2f}, L₁ {expected[5]:+.2f}"
-    assert apart.replace("-", "\N{MINUS SIGN}") in heading
+    numbers = re.findall(r"[+\N{MINUS SIGN}]?\d+\.\d\d", heading)
+    assert heading == ("B less A at step {}: L₆₄ {} ± {}, L₁ {} ± {} nats".format(at, *numbers))
+    apart = [float(text.replace("\N{MINUS SIGN}", "-")) for text in numbers]
+    np.testing.assert_allclose(apart, expected[[7, 8, 5, 6]], atol=0.0051)  # two decimals
     press(page, "Step")
     until(page, f"Number(step) === {at + 1}")
     press(page, "Start over")

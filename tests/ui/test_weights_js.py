@@ -13,7 +13,7 @@ from iwae_core.rng import make_generator, standard_normal
 from iwae_core.sampling import estimators, weights
 from iwae_core.sampling.densities import Normal, StudentT
 from iwae_core.ui import formulas
-from iwae_core.view.numbers import digits, fixed, percent
+from iwae_core.view.numbers import digits, fixed, percent, signed
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 
@@ -113,6 +113,7 @@ def test_numbers_read_the_same_in_the_browser(tmp_path):
         ("digits", digits, [2]),
         ("fixed", fixed, [2]),
         ("fixed", fixed, [0]),
+        ("signed", signed, [2]),
         ("percent", percent, []),
     ]:
         calls = [[name, value, *more] for value in values]
