@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import errno
 import importlib.util
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from iwae_core import __version__
 from iwae_core.names import check_known
 from iwae_core.places import APP
 
-EXIT_PORT_IN_USE = 2
+EXIT_CANNOT_SERVE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,11 +72,11 @@ def _port(text: str) -> int:
 
 
 def run_app(options: argparse.Namespace) -> int:
-    """Serve the app until it is stopped; says so and returns 2 where it cannot listen."""
-    trouble = _why_not_listen(options.host, options.port)
+    """Serve the app until it is stopped; says so and returns 2 where it cannot."""
+    trouble = _why_not_listen(options.host, options.port) or _why_no_cluster()
     if trouble:
         print(f"iwae-lab: {trouble}", file=sys.stderr)
-        return EXIT_PORT_IN_USE
+        return EXIT_CANNOT_SERVE
     script = APP / "app.py"
     # Streamlit looks for .streamlit/config.toml beside the program's first argument.
     sys.argv = [str(script)]
@@ -88,6 +89,19 @@ def run_app(options: argparse.Namespace) -> int:
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl+C: the server has ended in order by then
         module.app.run(config={"server.address": options.host, "server.port": options.port})
     return 0
+
+
+def _why_no_cluster() -> str | None:
+    """Reach the cluster that the environment names, if any, before a page needs it."""
+    if not os.environ.get("IWAE_LAB_SCHEDULER"):
+        return None
+    from iwae_core.runtime import executor
+
+    try:
+        executor.shared()
+    except (ConnectionError, ImportError) as fault:
+        return str(fault)
+    return None
 
 
 def _why_not_listen(host: str, port: int) -> str | None:

@@ -39,7 +39,7 @@ def test_a_port_in_use_is_one_sentence_and_code_2():
         other.listen()
         port = other.getsockname()[1]
         done = run("--port", str(port))
-    assert done.returncode == cli.EXIT_PORT_IN_USE == 2
+    assert done.returncode == cli.EXIT_CANNOT_SERVE == 2
     assert done.stderr.count("\n") == 1
     assert f"port {port} on 127.0.0.1 is in use" in done.stderr
     assert not done.stdout

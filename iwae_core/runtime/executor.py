@@ -1,8 +1,9 @@
-"""Where slices run: a small pool of worker processes behind the standard Executor interface.
+"""Where slices run: worker processes, here or elsewhere, behind the standard Executor interface.
 
-A page never trains. It submits slices to an executor, any ``concurrent.futures.Executor``. The one
-here is loky's, which notices a killed worker and, unlike the standard library's pool, starts its
-processes without importing ``__main__`` again (under Streamlit that would run the page).
+A page never trains. It submits slices to an executor, any ``concurrent.futures.Executor``. The
+local one is loky's, which notices a killed worker and, unlike the standard library's pool, starts
+its processes without importing ``__main__`` again (under Streamlit that would run the page). A
+Dask cluster stands in for it where ``IWAE_LAB_SCHEDULER`` names a scheduler.
 """
 
 import contextlib
@@ -15,8 +16,20 @@ from typing import Any
 
 from loky.process_executor import ProcessPoolExecutor
 
+SCHEDULER = "IWAE_LAB_SCHEDULER"
 
-def local(n_workers: int) -> Executor:
+
+class Workers(Executor):
+    """An executor that says how many calls it works on at a time.
+
+    Attributes:
+        n_workers: That many.
+    """
+
+    n_workers: int
+
+
+def local(n_workers: int) -> Workers:
     """A pool of ``n_workers`` processes on this machine, one torch thread each.
 
     Call :func:`warm` before the first user: a fresh worker imports torch for about 2 seconds.
@@ -29,7 +42,28 @@ def local(n_workers: int) -> Executor:
     return _RestartingPool(n_workers)
 
 
-class _RestartingPool(Executor):
+def cluster(address: str) -> Workers:
+    """The workers of a Dask cluster; each is made ready as :func:`local`'s are, also a later one.
+
+    Needs the extra ``iwae-lab[cluster]`` here, and iwae_core with the same torch on each worker.
+
+    Args:
+        address: The scheduler's, as ``tcp://host:8786``.
+
+    Raises:
+        ConnectionError: If no scheduler answers there, or it has no worker that can train.
+        ImportError: If Dask is not installed.
+    """
+    try:
+        from iwae_core.runtime.dask_cluster import DaskCluster
+    except ImportError as fault:
+        raise ImportError(
+            f"a cluster needs Dask ({fault}): pip install 'iwae-lab[cluster]'"
+        ) from fault
+    return DaskCluster(address)
+
+
+class _RestartingPool(Workers):
     """A loky pool that is replaced when a killed worker has broken it.
 
     The futures of a broken pool fail with ``BrokenProcessPool``; who submitted them submits them
@@ -37,13 +71,13 @@ class _RestartingPool(Executor):
     """
 
     def __init__(self, n_workers: int) -> None:
-        self._n_workers = n_workers
+        self.n_workers = n_workers
         self._lock = threading.Lock()
         self._pool = self._start()
 
     def _start(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            max_workers=self._n_workers,
+            max_workers=self.n_workers,
             initializer=_warm_worker,
             env={
                 "OMP_NUM_THREADS": "1",
@@ -72,9 +106,14 @@ class _RestartingPool(Executor):
 
 
 def _warm_worker() -> None:
-    """Import what a slice needs, in a process that should not disturb the one that serves."""
+    """Make a process ready that should not disturb the one that serves."""
     with contextlib.suppress(OSError):
         os.nice(10)  # before the imports, which would slow down the first visitor's page
+    prepare()
+
+
+def prepare() -> None:
+    """Import what a slice needs, in the process that will run it: one torch thread, all warm."""
     import torch
 
     torch.set_num_threads(1)
@@ -85,7 +124,7 @@ def _warm_worker() -> None:
     observe(advance(begin(TrainConfig(hidden=(2,), latent_dim=2)), 1).state)
 
 
-_shared: Executor | None = None
+_shared: Workers | None = None
 _stopping = False
 _shared_lock = threading.Lock()
 
@@ -97,10 +136,13 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-def shared() -> Executor:
+def shared() -> Workers:
     """The executor of this server, started at the first call; the launcher calls first.
 
+    It is the cluster that the variable ``IWAE_LAB_SCHEDULER`` names, else one worker a core.
+
     Raises:
+        ConnectionError, ImportError: As :func:`cluster`.
         RuntimeError: While :func:`stop_shared` is at work.
     """
     global _shared
@@ -108,7 +150,8 @@ def shared() -> Executor:
         if _stopping:
             raise RuntimeError("the worker processes are being stopped")
         if _shared is None:
-            _shared = local(n_cores())
+            address = os.environ.get(SCHEDULER)
+            _shared = cluster(address) if address else local(n_cores())
         return _shared
 
 

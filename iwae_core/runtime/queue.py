@@ -227,5 +227,5 @@ def shared() -> FairQueue:
     global _shared
     with _shared_lock:
         if _shared is None:
-            _shared = FairQueue(executor.shared, executor.n_cores())
+            _shared = FairQueue(executor.shared, executor.shared().n_workers)
         return _shared
