@@ -12,6 +12,9 @@ text = lesson.load(board.PAGE)
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
     link = Link(board.PAGE, *board.FIELDS)
+    with predict.box():
+        if answer := predict.ask(link, board.ANSWER, text.parts["question"], board.ANSWERS):
+            text.show(f"answer_{answer}")
     left, middle, right = st.columns(3)
     with left:
         scenes.choose(link, board.SETTINGS, board.SCENES, tells=board.predicted(link))
@@ -28,9 +31,8 @@ def explore() -> None:
             controls.slider(link, board.N_SEEDS, "Trainings behind each row", unit="seeds")
         controls.seed(link, board.SEED)
     board_picture.picture(link)
-    with st.container(border=True):
-        if answer := predict.ask(link, board.ANSWER, text.parts["question"], board.ANSWERS):
-            text.show(f"answer_{answer}")
+    if answer:
+        with predict.reason():
             text.show("why", **board_picture.why_numbers())
     code.show(lambda: board_picture.script_of(link), board.PAGE)
     with st.expander("What to notice"):

@@ -15,6 +15,10 @@ text = lesson.load("borrowed_samples")
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
     link = Link("borrowed_samples", *weighting.FIELDS, challenges.TASK, ANSWER)
+    with predict.box():
+        if answer := predict.ask(link, ANSWER, text.parts["question"], ANSWERS):
+            text.show(f"answer_{answer}")
+            weighting.show_narrow(link)
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
         scenes.choose(link, weighting.SETTINGS, weighting.SCENES)
@@ -26,11 +30,9 @@ def explore() -> None:
     config = weighting.config(link)
     with main:
         weighting.picture(link, config, studies.weighting(config))
-    with st.container(border=True):
-        if answer := predict.ask(link, ANSWER, text.parts["question"], ANSWERS):
-            text.show(f"answer_{answer}")
+    if answer:
+        with predict.reason():
             text.show("why")
-            weighting.show_narrow(link)
     challenges.place(link, config)
     code.show(lambda: weighting.script(config), "borrowed_samples")
 

@@ -13,17 +13,19 @@ asked = side_by_side.config(link)
 text.show_with("intro", side_by_side.counts(asked))
 side_by_side.scripts(asked)
 text.show("run")
+with predict.box():
+    if answer := predict.ask(
+        link, side_by_side.ANSWER, text.parts["question"], side_by_side.ANSWERS
+    ):
+        text.show(f"answer_{answer}")
 main, side = st.columns([2.7, 1], gap="medium")
 with side:
     scenes.choose(link, side_by_side.SETTINGS, side_by_side.SCENES)
     side_by_side.run_controls(link)
 with main:
     side_by_side.result(link)
-with st.container(border=True):
-    if answer := predict.ask(
-        link, side_by_side.ANSWER, text.parts["question"], side_by_side.ANSWERS
-    ):
-        text.show(f"answer_{answer}")
+if answer:
+    with predict.reason():
         text.show("why")
 text.show("table")
 models_table.show()

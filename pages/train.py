@@ -4,9 +4,9 @@ import streamlit as st
 
 from iwae_core.ui import (
     code,
-    controls,
     kept,
     lesson,
+    predict,
     slow_motion,
     training,
     training_controls,
@@ -23,6 +23,9 @@ def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
     link = Link("train", *training.FIELDS, *slow_motion.FIELDS, kept.RUN)
     kept.arrive(link, training.adopt)
+    with predict.box():
+        if guess := predict.ask(link, training.GUESS, text.parts["ask"], training.GUESSES):
+            text.show(f"guess_{guess}")
     training_presets.choose(link)
     training_controls.main(link)
     training_data.panel(link)
@@ -35,10 +38,9 @@ def explore() -> None:
         slow_motion.show(link, run)
         kept.panel(link, run, training.adopt)
         code.show(lambda: training.script(run.config), "train")
-    guess = controls.choice(link, training.GUESS, text.parts["ask"], names=training.GUESSES)
-    if guess != "none":
-        text.show(f"guess_{guess}")
-        text.show("notice")
+    if guess:
+        with predict.reason():
+            text.show("notice")
 
 
 st.title(text.title)

@@ -22,6 +22,12 @@ def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
     link = Link(twins.PAGE, *twins.FIELDS, twins_kept.PAIR)
     twins_kept.arrive(link)
+    with predict.box():
+        one = predict.ask(link, twins.ANSWER_ONE, text.parts["question_one"], twins.ANSWERS)
+        many = predict.ask(link, twins.ANSWER_MANY, text.parts["question_many"], twins.ANSWERS)
+        if one and many:
+            text.show(f"answer_one_{one}")
+            text.show(f"answer_many_{many}")
     left, middle, right = st.columns(3)
     with left:
         scenes.choose(link, twins.SETTINGS, twins.SCENES, tells=twins.predicted(link))
@@ -31,16 +37,12 @@ def explore() -> None:
         controls.log_slider(link, twins.N_SAMPLES_B, "K of B", unit="samples per datapoint")
     with st.expander("More"):
         twins.more_controls(link)
-    with st.container(border=True):
-        one = predict.ask(link, twins.ANSWER_ONE, text.parts["question_one"], twins.ANSWERS)
-        many = predict.ask(link, twins.ANSWER_MANY, text.parts["question_many"], twins.ANSWERS)
-        if one and many:
-            text.show(f"answer_one_{one}")
-            text.show(f"answer_many_{many}")
-            text.show("why", **twins_uses.why_numbers())
     pair = twins_kept.watch(link, *twins.configs(link))
     if pair is not None:
         twins_kept.picture(link, pair)
+        if one and many:
+            with predict.reason():
+                text.show("why", **twins_uses.why_numbers())
         twins_kept.panel(link)
     code.show(lambda: twins_uses.pair_script_of(link), twins.PAGE)
     st.subheader("Five uses, measured", anchor="uses")

@@ -12,6 +12,9 @@ text = lesson.load("xray")
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
     link = Link("xray", *xray.FIELDS)
+    with predict.box():
+        if answer := predict.ask(link, xray.ANSWER, text.parts["question"], xray.ANSWERS):
+            text.show(f"answer_{answer}")
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
         scenes.choose(link, xray.SETTINGS, xray.SCENES)
@@ -20,9 +23,8 @@ def explore() -> None:
     with main:
         xray.picture(link)
         xray.warn_of_no_digit(link)
-    with st.container(border=True):
-        if answer := predict.ask(link, xray.ANSWER, text.parts["question"], xray.ANSWERS):
-            text.show(f"answer_{answer}")
+    if answer:
+        with predict.reason():
             text.show("why")
     code.show(lambda: xray.script(xray.config(link)), "xray")
 

@@ -179,7 +179,7 @@ function cards({ state, numbers, model }) {
   const exact = state.way === "exact";
   const { times } = model;
   const last = times && times.ms[times.ms.length - 1];
-  const told = (card) => (model.told ? card : { label: card.label, value: "?", note: "predict first, below" });
+  const told = (card) => (model.told ? card : { label: card.label, value: "?", note: "predict first, above" });
   return [
     { label: "Go backward", value: percent(touched), note: `of ${model.n_samples} samples, on average` },
     { label: "Added error", value: pair(added), note: "encoder | decoder, in noise", help: `Root mean square difference from the exact backward pass on the same draws, ${model.n_repeats} repeats, over the standard deviation of the gradient.` },

@@ -150,7 +150,7 @@ function drawCurve(pen, view, { K, panels }, model, tones, on) {
   segment(pen, toX(Math.log10(K)), box.top, toX(Math.log10(K)), box.bottom);
   pen.restore();
   if (covered) {
-    note(pen, "Predict first, below:", box.left + 8, box.top + 24, { color: tones.text, bold: true, halo: tones.background });
+    note(pen, "Predict first, above:", box.left + 8, box.top + 24, { color: tones.text, bold: true, halo: tones.background });
     note(pen, "the curves come with your answer.", box.left + 8, box.top + 44, { color: tones.text, halo: tones.background });
     return;
   }
@@ -265,7 +265,7 @@ function cards({ numbers, model, fresh }) {
     const [found, { report }] = [numbers.panels[i], panel];
     const before = model.panels.length > 1 ? `${panel.short}: ` : "";
     const error = (value) => (found.fresh ? `nats, ± ${digits(value, 1)}` : found.known ? "nats" : "preview, exact on release");
-    const told = (term, card) => (waits(model, term) ? { label: card.label, value: "?", note: "predict first, below" } : card);
+    const told = (term, card) => (waits(model, term) ? { label: card.label, value: "?", note: "predict first, above" } : card);
     return [
       told("q", {
         label: `${before}KL(q‖p)`, value: said(found, found.klQ), note: error(report.kl_q_error), exact: !found.known,

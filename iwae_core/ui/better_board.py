@@ -211,10 +211,14 @@ def table(report: BoardReport) -> str:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "board", ANSWER, ANSWERS):
-        text.show("board_why")
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "board", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("board_why")
 
 
 def script(link: Link, config: BoardConfig) -> str:

@@ -141,10 +141,14 @@ def picture(link: Link) -> None:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "mixtures", ANSWER, ANSWERS):
-        text.show("mixtures_why")
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "mixtures", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("mixtures_why")
 
 
 def script(link: Link, config: TwoProposalsConfig) -> str:

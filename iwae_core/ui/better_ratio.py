@@ -134,10 +134,14 @@ def picture(link: Link) -> None:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "ratio", ANSWER, ANSWERS):
-        text.show("ratio_why")
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "ratio", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("ratio_why")
 
 
 def script(link: Link, config: RatioConfig) -> str:

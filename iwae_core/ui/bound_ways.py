@@ -68,10 +68,14 @@ def picture(link: Link) -> None:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "three_ways", ANSWER, ANSWERS):
-        text.show("three_ways_why")
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "three_ways", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("three_ways_why")
 
 
 def script(config: ElboWaysConfig, n_draws: int) -> str:

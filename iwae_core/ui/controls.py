@@ -104,10 +104,12 @@ def choice(
     names: Mapping[str, str] | None = None,
     help: str = "",
     menu: bool = False,
+    quiet: bool = False,
 ) -> str:
     """Choose one of a few names, shown as ``names[choice]`` where given.
 
     Up to four stand side by side; with ``menu`` they open below, for long names in a narrow place.
+    A ``quiet`` label is read out and not shown.
     """
     value: str | None
     shown = {option: (names or {}).get(option, option) for option in field.choices}
@@ -119,6 +121,7 @@ def choice(
             required=True,
             key=link.key(field),
             help=help or None,
+            label_visibility="collapsed" if quiet else "visible",
         )
     else:
         value = st.selectbox(

@@ -174,11 +174,14 @@ def _measured(c: HowManyConfig, report: HowManyReport) -> str:
     return f"over {c.n_max:,}" if math.isinf(report.measured) else digits(report.measured)
 
 
-def discuss(link: Link, text: Text) -> None:
-    """What the flag is about; once it is planted, how the answers come about."""
-    if not revealed(link):
-        text.show("how_many_question", n_ghosts=N_GHOSTS)
-        return
+def ask(link: Link, text: Text) -> bool:
+    """Say what the flag is about."""
+    text.show("how_many_question", n_ghosts=N_GHOSTS)
+    return revealed(link)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say how the answers come about."""
     c = config(link)
     report: HowManyReport | None = jobs.ready(study(c))
     if not report:  # still on its way, as is said beside the picture

@@ -102,10 +102,27 @@ def _lost(at: float) -> str:
     return f"all of them from d = {at:.0f}" if math.isfinite(at) else f"never all up to {MAX_DIMS}"
 
 
-def discuss(link: Link, text: Text) -> None:
-    """Ask for a prediction; once it is given, say why, with the numbers of this seed."""
+def ask(link: Link, text: Text) -> bool:
+    """Put the question; offer its dimension, and more, once it is answered."""
     if not parts.predicted(link, text, "lift", ANSWER, ANSWERS):
-        return
+        return False
+
+    def lift_it() -> None:
+        link.set(D, ASKED)
+
+    def underflow() -> None:
+        link.set(D, ASKED)
+        link.set(WAY, "float32")
+
+    with st.container(horizontal=True):
+        wide, far = SCENES["a_little_wide"], SCENES["underflow"]
+        scenes.offer(link, SETTINGS, wide, f"Show me d = {ASKED}", then=lift_it)
+        scenes.offer(link, SETTINGS, far, "Show me the underflow", then=underflow)
+    return True
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why, with the numbers of this seed."""
     seen = study(LiftConfig(seed=link.value(SEED)))
     off = dict(lift.SCENES["underflow"].settings)
     far = study(
@@ -121,19 +138,6 @@ def discuss(link: Link, text: Text) -> None:
         lost_64=f"{far.plain['float64'].first_lost:.0f}",
         log_mean=digits(far.log_mean[-1]),
     )
-
-    def lift_it() -> None:
-        scenes.apply(link, SETTINGS, SCENES["a_little_wide"])
-        link.set(D, ASKED)
-
-    def underflow() -> None:
-        scenes.apply(link, SETTINGS, SCENES["underflow"])
-        link.set(D, ASKED)
-        link.set(WAY, "float32")
-
-    with st.container(horizontal=True):
-        st.button(f"Show me d = {ASKED}", on_click=lift_it, icon=":material/visibility:")
-        st.button("Show me the underflow", on_click=underflow, icon=":material/visibility:")
 
 
 def script_of(link: Link) -> str:

@@ -117,11 +117,27 @@ def picture(link: Link) -> None:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """Ask for a prediction; once it is given, say why, with the numbers of that very run."""
+def ask(link: Link, text: Text) -> bool:
+    """Put the question; offer to leave that draw out once it is answered."""
     if not parts.predicted(link, text, "lucky", ANSWER, ANSWERS):
-        return
-    (heaviest,) = study(START).largest[:1].tolist()
+        return False
+
+    def leave_out() -> None:
+        draw = f"{START.seed}.{_heaviest() + 1}"
+        link.set(PICK, draw)
+        link.set(OUT, draw)
+
+    scenes.offer(link, SETTINGS, SCENES["late"], "Leave it out for me", then=leave_out)
+    return True
+
+
+def _heaviest() -> int:
+    return int(study(START).largest[0])
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why, with the numbers of that very run."""
+    heaviest = _heaviest()
     seen = study(LuckyConfig(seed=START.seed, left_out=(heaviest,)))
     text.show(
         "lucky_why",
@@ -137,13 +153,6 @@ def discuss(link: Link, text: Text) -> None:
         chance_per_draw=digits(1 / seen.chance_per_draw, 2),
         chance_in_run=percent(seen.chance_in_run),
     )
-
-    def leave_out() -> None:
-        scenes.apply(link, SETTINGS, SCENES["late"])
-        link.set(PICK, f"{START.seed}.{heaviest + 1}")
-        link.set(OUT, f"{START.seed}.{heaviest + 1}")
-
-    st.button("Leave it out for me", on_click=leave_out, icon=":material/visibility:")
 
 
 def script_of(link: Link) -> str:

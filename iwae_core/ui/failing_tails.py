@@ -151,10 +151,16 @@ def picture(link: Link) -> None:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """Ask for a prediction; once it is given, say why, with the numbers of this seed."""
+def ask(link: Link, text: Text) -> bool:
+    """Put the question; offer the q it is about once it is answered."""
     if not parts.predicted(link, text, "tails", ANSWER, ANSWERS):
-        return
+        return False
+    scenes.offer(link, SETTINGS, SCENES["looks_fine"], "Show me the half-width q")
+    return True
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why, with the numbers of this seed."""
     seen = study(TailsConfig(seed=link.value(SEED)))
     text.show(
         "tails_why",
@@ -163,12 +169,6 @@ def discuss(link: Link, text: Text) -> None:
         unwarned=seen.misses - seen.misses_warned,
         unflagged=seen.misses - seen.misses_flagged,
         n_runs=N_REPEATS,
-    )
-    st.button(
-        "Show me the half-width q",
-        on_click=scenes.apply,
-        args=(link, SETTINGS, SCENES["looks_fine"]),
-        icon=":material/visibility:",
     )
 
 

@@ -201,10 +201,14 @@ def why_numbers() -> dict[str, str]:
     }
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "backward", ANSWER, ANSWERS):
-        text.show("backward_why", **why_numbers())
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "backward", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("backward_why", **why_numbers())
 
 
 def script(config: BackwardCostConfig) -> str:

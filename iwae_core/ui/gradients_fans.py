@@ -102,10 +102,14 @@ def picture(link: Link) -> None:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "fans", ANSWER, ANSWERS):
-        text.show("fans_why")
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "fans", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("fans_why")
 
 
 def script(config: FansConfig) -> str:

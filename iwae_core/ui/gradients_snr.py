@@ -110,10 +110,14 @@ def picture(link: Link) -> None:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "snr", ANSWER, ANSWERS):
-        text.show("snr_why")
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "snr", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("snr_why")
 
 
 def script(config: SnrConfig, estimator: str, n_samples: int) -> str:

@@ -2,7 +2,8 @@
 
 A part is a module of ``ui`` with the things of :class:`Part`. Its prose stands in the lesson's
 text as ``<name>_intro``, ``<name>_question``, ``<name>_answer_<answer>``, ``<name>_why`` and
-``<name>_notice``.
+``<name>_notice``. They are read in the order of the page: the question stands above the picture,
+so that nobody looks before having been asked, and the reason below it.
 """
 
 from collections.abc import Mapping
@@ -29,14 +30,17 @@ class Part(Protocol):
     def SEED(self) -> SeedField:  # noqa: N802 - a constant of the module
         """The seed of the part's noise."""
 
+    def ask(self, link: Link, text: Text, /) -> bool:
+        """Ask for a prediction; once there is one, say what of it is right and return True."""
+
     def controls_of(self, link: Link, /) -> None:
         """Place scenes and controls."""
 
     def picture(self, link: Link, /) -> None:
         """Place the scene."""
 
-    def discuss(self, link: Link, text: Text, /) -> None:
-        """Ask for a prediction, and tell what it opens."""
+    def explain(self, link: Link, text: Text, /) -> None:
+        """Say why, once the question is answered."""
 
     def script_of(self, link: Link, /) -> str:
         """The part's numbers as a script."""
@@ -78,17 +82,20 @@ class Lesson:
     def _explore(self, text: Text) -> None:
         link = Link(self.page, *self.fields)
         titles = {name: title for name, (title, _) in self.parts.items()}
-        name = controls.choice(link, self.switch, "Part", names=titles)
+        name = controls.choice(link, self.switch, "Part", names=titles, quiet=True)
         _, part = self.parts[name]
         text.show(f"{name}_intro")
+        with predict.box():
+            answered = part.ask(link, text)
         main, side = st.columns([2.7, 1], gap="medium")
         with side:
             part.controls_of(link)
             controls.seed(link, part.SEED, reset=lambda: self._keep_others(link, part))
         with main:
             part.picture(link)
-        with st.container(border=True):
-            part.discuss(link, text)
+        if answered:
+            with predict.reason():
+                part.explain(link, text)
         code.show(lambda: part.script_of(link), f"{self.page}_{name}")
         with st.expander("What to notice"):
             text.show(f"{name}_notice")
@@ -102,9 +109,9 @@ class Lesson:
 
 def predicted(
     link: Link, text: Text, name: str, field: ChoiceField, answers: Mapping[str, str]
-) -> str | None:
-    """Put a part's question; once there is an answer, say what of it is right and return it."""
+) -> bool:
+    """Put a part's question; once there is an answer, say what of it is right and return True."""
     answer = predict.ask(link, field, text.parts[f"{name}_question"], answers)
     if answer:
         text.show(f"{name}_answer_{answer}")
-    return answer
+    return answer is not None

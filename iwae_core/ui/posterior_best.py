@@ -85,22 +85,26 @@ def picture(link: Link) -> None:
     )
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "trained", ANSWER, ANSWERS):
-        by_elbo, by_iwae = reports(link)
-        text.show(
-            "trained_why",
-            K=by_iwae.n_samples,
-            scale_elbo=digits(float(by_elbo.scale[0])),
-            scale_iwae=digits(float(by_iwae.scale[0])),
-            kl_q_elbo=digits(by_elbo.kl_q),
-            kl_q_iwae=digits(by_iwae.kl_q),
-            kl_used_elbo=digits(by_elbo.kl_used),
-            kl_used_iwae=digits(by_iwae.kl_used),
-            bound_elbo=digits(by_elbo.bound, 4),
-            bound_iwae=digits(by_iwae.bound, 4),
-        )
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "trained", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    by_elbo, by_iwae = reports(link)
+    text.show(
+        "trained_why",
+        K=by_iwae.n_samples,
+        scale_elbo=digits(float(by_elbo.scale[0])),
+        scale_iwae=digits(float(by_iwae.scale[0])),
+        kl_q_elbo=digits(by_elbo.kl_q),
+        kl_q_iwae=digits(by_iwae.kl_q),
+        kl_used_elbo=digits(by_elbo.kl_used),
+        kl_used_iwae=digits(by_iwae.kl_used),
+        bound_elbo=digits(by_elbo.bound, 4),
+        bound_iwae=digits(by_iwae.bound, 4),
+    )
 
 
 def script_of(link: Link) -> str:

@@ -91,10 +91,14 @@ def picture(link: Link) -> None:
     posterior.show(link, "digits", planes, step=study.STEP, withheld=withheld)
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "digits", ANSWER, ANSWERS):
-        text.show("digits_why", **averages())
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "digits", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("digits_why", **averages())
 
 
 def averages() -> dict[str, str | int]:

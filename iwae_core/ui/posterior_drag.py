@@ -68,16 +68,17 @@ def picture(link: Link) -> None:
     posterior.show(link, "drag", [plane], max_scale=target.max_scale)
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "drag", ANSWER, ANSWERS):
-        text.show("drag_why")
-        st.button(
-            "Show me q on one mode",
-            on_click=scenes.apply,
-            args=(link, SETTINGS, SCENES["one_mode"]),
-            icon=":material/visibility:",
-        )
+def ask(link: Link, text: Text) -> bool:
+    """Put the question; offer the scene it is about once it is answered."""
+    if not parts.predicted(link, text, "drag", ANSWER, ANSWERS):
+        return False
+    scenes.offer(link, SETTINGS, SCENES["one_mode"], "Show me q on one mode")
+    return True
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("drag_why")
 
 
 def script(config: PosteriorUsedConfig) -> str:

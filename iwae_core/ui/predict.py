@@ -1,9 +1,11 @@
 """Predict first: a question whose explanation waits for the reader's own answer."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from iwae_core.ui.fields import ChoiceField
 from iwae_core.ui.url import Link
@@ -16,6 +18,19 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 def answer_field(*answers: str, name: str = "answer") -> ChoiceField:
     """The field that keeps the reader's answer in the address."""
     return ChoiceField(name=name, default=OPEN, choices=(OPEN, *answers))
+
+
+def box() -> DeltaGenerator:
+    """Give the place of a question: above the picture that would answer it."""
+    return st.container(border=True, gap="xsmall")
+
+
+@contextmanager
+def reason() -> Iterator[None]:
+    """Give the place of the reason: below the picture, as it is read after it."""
+    with st.container(border=True):
+        st.markdown(":material/lightbulb: **Why**")
+        yield
 
 
 def ask(link: Link, field: ChoiceField, question: str, answers: Mapping[str, str]) -> str | None:

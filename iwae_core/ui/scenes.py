@@ -1,7 +1,7 @@
 """Named scenes: one choice that sets several controls, and says why they work or fail."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import streamlit as st
@@ -64,7 +64,7 @@ def choose(
         on_change=set_up,
     )
     if shown in scenes:
-        st.caption(scenes[shown].why if tells else "Why: once you have predicted, below.")
+        st.caption(scenes[shown].why if tells else "Why: once you have predicted, above.")
 
 
 def whole(
@@ -92,6 +92,24 @@ def apply(link: Link, fields: Mapping[str, Field[Any]], scene: Scene) -> None:
     """Set the scene's fields, from a widget's callback."""
     for name, value in scene.settings:
         link.set(fields[name], value)
+
+
+def offer(
+    link: Link,
+    fields: Mapping[str, Field[Any]],
+    scene: Scene,
+    label: str,
+    *,
+    then: Callable[[], object] | None = None,
+) -> None:
+    """Place a button that sets up a scene, and what else belongs to it."""
+
+    def set_up() -> None:
+        apply(link, fields, scene)
+        if then:
+            then()
+
+    st.button(label, on_click=set_up, icon=":material/visibility:")
 
 
 def _is_on(link: Link, fields: Mapping[str, Field[Any]], scene: Scene) -> bool:

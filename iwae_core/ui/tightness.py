@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from iwae_core.evaluation.studies import tightness as study
 from iwae_core.evaluation.studies.layers import LayersConfig, LayersReport
@@ -20,6 +19,7 @@ from iwae_core.ui import (
     canvas,
     code,
     controls,
+    lesson,
     parts,
     predict,
     scenes,
@@ -120,6 +120,7 @@ def picture(link: Link) -> None:
             **_arrays(layers),
         },
     )
+    _tell_more(link, lesson.load(link.page))
 
 
 def _arrays(layers: LayersReport | None) -> dict[str, Any]:
@@ -141,19 +142,19 @@ def _tell_more(link: Link, text: Text) -> None:
     bound_layers.offer(LayersConfig(**bound.q(link)))
     report = studies.tightness(config(link))
     at = studies.runs_at(config(link), link.value(N_SAMPLES))
-    left, right = st.columns(2, gap="medium")
-    with left:
-        text.show_with(rate(report), numbers(report, at))
-    with right:
-        above = "curve_above" if rate(report) != "curve_rate_flat" else "curve_above_flat"
-        text.show_with(above, numbers(report, at))
+    above = "curve_above" if rate(report) != "curve_rate_flat" else "curve_above_flat"
+    for told in (rate(report), above):
+        text.show_with(told, numbers(report, at))
 
 
-def discuss(link: Link, text: Text) -> None:
-    """The question, and what the answer opens."""
-    if parts.predicted(link, text, "curve", ANSWER, ANSWERS):
-        text.show("curve_why")
-    _tell_more(link, text)
+def ask(link: Link, text: Text) -> bool:
+    """Put the question."""
+    return parts.predicted(link, text, "curve", ANSWER, ANSWERS)
+
+
+def explain(link: Link, text: Text) -> None:
+    """Say why."""
+    text.show("curve_why")
 
 
 def script(config: TightnessConfig, n_samples: int) -> str:

@@ -8,13 +8,19 @@ import streamlit as st
 
 from iwae_core import datasets
 from iwae_core.training import TrainConfig
-from iwae_core.ui import code, first_steps, training_config, training_data, training_limits
+from iwae_core.ui import (
+    code,
+    first_steps,
+    predict,
+    training_config,
+    training_data,
+    training_limits,
+)
 from iwae_core.ui import training_fields as fields
-from iwae_core.ui.fields import ChoiceField
 from iwae_core.ui.url import Link
 
-GUESS = ChoiceField(name="guess", default="none", choices=("none", "one", "many", "both"))
-GUESSES = {"none": "Not yet", "one": "dashed, L₁", "many": "solid, L₆₄", "both": "both alike"}
+GUESSES = {"one": "Dashed, L₁", "many": "Solid, L₆₄", "both": "Both alike"}
+GUESS = predict.answer_field(*GUESSES, name="guess")
 FIELDS = (*fields.FIELDS, GUESS, first_steps.OPENS)
 
 # Constants of the script; what else differs from the defaults stands in its MORE.

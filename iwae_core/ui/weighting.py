@@ -218,12 +218,7 @@ def script(config: WeightingConfig) -> str:
 
 def show_narrow(link: Link) -> None:
     """Place the button that sets up the scene of the prediction."""
-    st.button(
-        "Show me the narrow q",
-        on_click=scenes.apply,
-        args=(link, SETTINGS, SCENES["too_narrow"]),
-        icon=":material/visibility:",
-    )
+    scenes.offer(link, SETTINGS, SCENES["too_narrow"], "Show me the narrow q")
 
 
 def _titles(table: dict[str, choices.Named[Any]]) -> dict[str, str]:
