@@ -11,7 +11,7 @@ text = lesson.load(board.PAGE)
 @st.fragment
 def explore() -> None:
     """Everything that a control moves; the prose around it stays."""
-    link = Link(board.PAGE, *board.FIELDS)
+    link = Link(board.PAGE, *board.FIELDS, defaults=board.defaults)
     with predict.box():
         if answer := predict.ask(link, board.ANSWER, text.parts["question"], board.ANSWERS):
             text.show(f"answer_{answer}")

@@ -6,7 +6,7 @@ from iwae_core.ui import code, lesson, opening, ways
 
 text = lesson.load("home")
 st.title(text.title)
-story, picture = st.columns([1, 1.5], gap="medium", vertical_alignment="center")
+story, picture = st.columns([1, 1.5], gap="medium")
 shown = opening.report()
 with story:
     text.show("story")

@@ -23,8 +23,11 @@ def explore() -> None:
     link = Link(twins.PAGE, *twins.FIELDS, twins_kept.PAIR)
     twins_kept.arrive(link)
     with predict.box():
-        one = predict.ask(link, twins.ANSWER_ONE, text.parts["question_one"], twins.ANSWERS)
-        many = predict.ask(link, twins.ANSWER_MANY, text.parts["question_many"], twins.ANSWERS)
+        left, right = st.columns(2)
+        with left:
+            one = predict.ask(link, twins.ANSWER_ONE, text.parts["question_one"], twins.ANSWERS)
+        with right:
+            many = predict.ask(link, twins.ANSWER_MANY, text.parts["question_many"], twins.ANSWERS)
         if one and many:
             text.show(f"answer_one_{one}")
             text.show(f"answer_many_{many}")

@@ -76,7 +76,7 @@ export function axes(
   const box = {
     left: left + wide,
     right: left + width - 10,
-    top: top + (yLabel || title ? 24 : 8),
+    top: top + (yLabel || title ? 28 : 8), // a number at the top stands clear of the title
     bottom: top + height - (xLabel ? 40 : 22) - clear,
   };
   const toX = (value) => box.left + ((value - x[0]) / (x[1] - x[0] || 1)) * (box.right - box.left);

@@ -61,7 +61,7 @@ function drawBound(pen, { view, state, numbers, model, tones }, shown, on) {
   const fade = numbers.same ? 1 : 0.3; // the report of another q
   clipped(pen, scale, () => {
     const K = model.K;
-    band(pen, scale, pairs(K, model.elbo_low), pairs(K, model.elbo_high), { color: tones.muted, alpha: 0.14 * fade });
+    if (model.told) band(pen, scale, pairs(K, model.elbo_low), pairs(K, model.elbo_high), { color: tones.muted, alpha: 0.14 * fade });
     const [bandK, low, high] = model.layers.length ? [model.layerK, model.layerLow.iwae, model.layerHigh.iwae] : [K, model.low, model.high];
     band(pen, scale, pairs(bandK, low), pairs(bandK, high), { color: tones.bound, alpha: 0.2 * fade * on("bound") });
     const [rows, count] = model.ghosts.shape;
@@ -86,7 +86,7 @@ function drawBound(pen, { view, state, numbers, model, tones }, shown, on) {
   });
   const halo = tones.background;
   note(pen, `log p(x) = ${fixed(truth, 3)}, exact`, scale.box.right - 6, scale.toY(truth) - 7, { color: tones.text, align: "right", halo });
-  note(pen, "ELBO, with K samples too", scale.box.right - 6, scale.toY(numbers.elbo) + 16, { color: tones.bound, align: "right", halo });
+  note(pen, model.told ? "ELBO, with K samples too" : "ELBO", scale.box.right - 6, scale.toY(numbers.elbo) + 16, { color: tones.bound, align: "right", halo });
   view.knob = [log(state.K), numbers.bound];
 }
 

@@ -150,7 +150,7 @@ function drawBoxes(pen, view, scale, { from, to, part }, model, tones, alpha) {
 function drawClimb(pen, view, place, model, tones, on) {
   const xTicks = STOPS.map((K, i) => [i, String(K)]);
   const scale = axes(view.climb, {
-    x: [0, STOPS.length - 1], y: view.range, xLabel: "K, coins in a box", title: "The needle climbs", tones, xTicks, handled: true,
+    x: [0, STOPS.length - 1], y: view.range, xLabel: "K, coins in a box", title: "The needle against K", tones, xTicks, handled: true,
   });
   view.scale = scale;
   const points = (values) => Array.from(values, (value, i) => [i, value]);
@@ -158,8 +158,10 @@ function drawClimb(pen, view, place, model, tones, on) {
   pen.beginPath();
   pen.rect(scale.box.left, scale.box.top, scale.box.right - scale.box.left, scale.box.bottom - scale.box.top);
   pen.clip();
-  band(pen, scale, points(model.low), points(model.high), { color: tones.muted, alpha: 0.16 * on("average") });
-  line(pen, scale, points(model.expected), { color: tones.bound, width: 1.5, dash: [3, 3], alpha: on("average") });
+  if (model.told) {
+    band(pen, scale, points(model.low), points(model.high), { color: tones.muted, alpha: 0.16 * on("average") });
+    line(pen, scale, points(model.expected), { color: tones.bound, width: 1.5, dash: [3, 3], alpha: on("average") });
+  }
   line(pen, scale, [[0, model.truth], [6, model.truth]], { color: tones.exact, width: 2, dash: [8, 4], alpha: on("exact") });
   const done = points(model.needles).slice(0, Math.floor(place) + 1);
   if (place % 1) done.push([place, view.needle]);
@@ -167,6 +169,7 @@ function drawClimb(pen, view, place, model, tones, on) {
   pen.restore();
   for (const [x, y] of done) spot(pen, scale.toX(x), scale.toY(y), { color: tones.bound, radius: 3.5 });
   note(pen, "log p(x)", scale.box.left + 6, scale.toY(model.truth) - 6, { color: tones.text });
+  if (!model.told) return; // which way the average goes is what is asked
   note(pen, "dotted: average of all rows", scale.box.right - 2, scale.box.bottom - 26, { color: tones.muted, align: "right" });
   note(pen, "shaded: 90 % of rows", scale.box.right - 2, scale.box.bottom - 9, { color: tones.muted, align: "right" });
 }

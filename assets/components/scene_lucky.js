@@ -67,13 +67,10 @@ function layout({ width, height: tall }, state, numbers, model) {
   return {
     upper, stems, path,
     main: pair.frame(upper, WINDOW, model.p, numbers.qCurve),
-    range: roomy(extent([...late, model.exact, 0], 0.08)),
+    range: extent([...late, model.exact, 0], 0.08),
     at: null, // the scale of the path, known once it is drawn
   };
 }
-
-// Room for a text below the lowest line.
-const roomy = ([low, high]) => [low - 0.09 * (high - low), high];
 
 function draw(pen, { view, numbers, model, tones, mark, fresh }) {
   const on = (term) => (mark === null || mark === term ? 1 : 0.25);
@@ -143,10 +140,12 @@ function drawPath(pen, view, numbers, model, tones, fresh, alpha) {
   line(pen, scale, points(full.values, (i) => i + 1), whole);
   if (out.size) line(pen, scale, points(rest.values, (i) => kept[i] + 1), { color: tones.weights, width: 2, alpha });
   pen.restore();
-  note(pen, `exact ${readable(model.exact, 1)}`, left + 6, scale.toY(model.exact) - 6, { color: tones.text });
+  note(pen, `exact ${readable(model.exact, 1)}`, left + 6, scale.toY(model.exact) - 6, { color: tones.text, halo: tones.background });
   if (fresh && model.common !== null) {
-    const below = scale.toY(model.common) + 15;
-    note(pen, `mean of runs without luck: ${readable(model.common, 1)}`, left + 60, below, { color: tones.muted });
+    // Between the two lines where that is wide, else above both: the calm path lies on the lower one.
+    const [truth, calm] = [scale.toY(model.exact), scale.toY(model.common)];
+    const y = calm - truth > 64 ? (calm + truth) / 2 + 4 : Math.min(truth, calm) - 24;
+    note(pen, `dotted: mean of runs without luck, ${readable(model.common, 1)}`, left + 6, y, { color: tones.muted, halo: tones.background });
   }
   pen.save();
   pen.strokeStyle = tones.text;

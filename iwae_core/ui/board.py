@@ -1,5 +1,6 @@
 """The page *Train K by test K*: which board, how it is read, and the scenes worth a look."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -49,6 +50,12 @@ SCENES = {
 }
 # Whose trainings are in assets.
 SHIPPED = {name: SCENES[name] for name in ("round", "free", "digits")}
+
+
+def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """How long and how often a board trains unless the address says: as its data's scene does."""
+    scene = SCENES[values[KIND.name]]
+    return {SETTINGS[name].name: value for name, value in scene.settings}
 
 
 def kind_control(link: Link) -> None:

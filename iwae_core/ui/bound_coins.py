@@ -50,7 +50,11 @@ def picture(link: Link) -> None:
         alt=f"64 weights in boxes of {K}; the mean of the boxes' logs stands at "
         f"{fixed(report.needle[at], 3)} nats beside log p(x) = {fixed(report.log_marginal, 3)}. "
         f"{percent(report.share_above[at])} of other rows pass log p(x).",
-        meta={"log_marginal": report.log_marginal, "n_sets": report.n_sets},
+        meta={
+            "log_marginal": report.log_marginal,
+            "n_sets": report.n_sets,
+            "told": link.value(ANSWER) != predict.OPEN,
+        },
         arrays={
             "log_w": report.log_w,
             "expected": report.expected,

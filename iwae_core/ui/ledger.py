@@ -114,7 +114,7 @@ def place(link: Link, entry: Claim) -> None:
     )
     if box.open:  # the others' numbers are not even worked out
         with box:
-            said = predict.ask(link, SAID[entry.name], "Does it hold?", ANSWERS)
+            said = predict.ask(link, SAID[entry.name], "Does it hold?", ANSWERS, where="")
             if said:
                 right = FILTERS[said] == entry.verdict
                 st.markdown(f"{'Right' if right else 'Not quite'}: **{entry.verdict}**.")
@@ -161,10 +161,10 @@ def quantity(finding: Finding) -> str:
 def _details(entry: Claim) -> None:
     st.markdown(f"{entry.nuance}\n\n:small[Source: {_linked(entry.source)}]")
     for number, place in enumerate(filter(lambda one: terms.exists(one.page), entry.places)):
+        seen = ", ".join(filter(None, (terms.title(place.page), place.shows)))
         st.page_link(
             f"{place.page}.py",
-            label=f"{'And another' if number else 'Open the experiment'}: "
-            f"{terms.title(place.page)}",
+            label=f"{'And another' if number else 'Open the experiment'}: {seen}",
             icon=":material/science:",
             query_params=dict(place.query),
         )

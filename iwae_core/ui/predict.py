@@ -33,8 +33,22 @@ def reason() -> Iterator[None]:
         yield
 
 
-def ask(link: Link, field: ChoiceField, question: str, answers: Mapping[str, str]) -> str | None:
+def ask(
+    link: Link,
+    field: ChoiceField,
+    question: str,
+    answers: Mapping[str, str],
+    *,
+    where: str = "Why: below the picture.",
+) -> str | None:
     """Put the question and return the answer's name, None until there is one.
+
+    Args:
+        link: The page's fields.
+        field: Keeps the answer.
+        question: Markdown.
+        answers: What is to be chosen from, by the names of the field.
+        where: Tells where the reason stands, once there is an answer.
 
     Raises:
         ValueError: If the answers are not those of the field.
@@ -50,14 +64,17 @@ def ask(link: Link, field: ChoiceField, question: str, answers: Mapping[str, str
 
     # A control's label is read out as it is written, so that it has no signs of Markdown.
     st.markdown(f"**Predict first.** {question}")
-    st.segmented_control(
-        f"Predict first. {plain(question)}",
-        list(answers),
-        format_func=answers.__getitem__,
-        key=key,
-        on_change=take,
-        label_visibility="collapsed",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.segmented_control(
+            f"Predict first. {plain(question)}",
+            list(answers),
+            format_func=answers.__getitem__,
+            key=key,
+            on_change=take,
+            label_visibility="collapsed",
+        )
+        if given != OPEN and where:
+            st.caption(where)
     return None if given == OPEN else given
 
 

@@ -59,8 +59,8 @@ def config(link: Link) -> SideBySideConfig:
 
 def counts(asked: SideBySideConfig) -> dict[str, int]:
     """Live numbers of the introduction."""
-    rows = study.compare(asked)
-    return {"lines": len(rows), "differing": sum(not row.same for row in rows)}
+    lines, differing = study.count(asked)
+    return {"lines": lines, "differing": differing}
 
 
 def scripts(asked: SideBySideConfig) -> None:

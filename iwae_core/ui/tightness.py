@@ -90,6 +90,7 @@ def picture(link: Link) -> None:
         "posterior.",
         meta={
             "log_marginal": report.log_marginal,
+            "told": link.value(ANSWER) != predict.OPEN,
             "posterior": {
                 "mean": posterior.mean.tolist(),
                 "covariance": posterior.covariance.tolist(),

@@ -11,6 +11,7 @@ a word, one widget at a time; a reader of a mistyped link would study the wrong 
 
 import dataclasses
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from iwae_core.ui.fields import BoolField, ChoiceField, Field, FloatField, IntFi
 __all__ = ["BoolField", "ChoiceField", "FloatField", "IntField", "Link", "SeedField"]
 
 T = TypeVar("T")
+Defaults = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 _CURRENT_PAGE = "url/page"
 # A whole run this soon after another one's write may still carry the address from before it.
@@ -51,13 +53,18 @@ class Link:
     Args:
         page: The page's name, as in ``ui.lessons``.
         fields: Everything that decides what the page shows.
+        defaults: Gives, from the values of some fields, the defaults of others where these are
+            not their own: a page whose steps follow from its data. All by their names.
 
     Raises:
         ValueError: If two fields have one name.
     """
 
-    def __init__(self, page: str, *fields: Field[Any]) -> None:
+    def __init__(
+        self, page: str, *fields: Field[Any], defaults: Defaults = lambda values: {}
+    ) -> None:
         self._page = page
+        self._defaults = defaults
         self._fields = {field.name: field for field in fields}
         if len(self._fields) < len(fields):
             raise ValueError(f"two fields of page {page!r} have the same name")
@@ -142,24 +149,30 @@ class Link:
             for name in address
             if name not in self._fields
         ]
+        named, refused = {}, {}
+        for name in address.keys() & self._fields.keys():
+            try:
+                named[name] = self._fields[name].parse(address[name])
+            except ValueError as error:
+                refused[name] = str(error)
+        own = {name: field.default for name, field in self._fields.items()} | named
+        values = own | dict(self._defaults(own)) | named
         for name, field in self._fields.items():
-            value = field.default
-            if name in address:
-                try:
-                    value = field.parse(address[name])
-                except ValueError as error:
-                    self._memory.messages.append(
-                        f"`{name} = {_plain(address[name])}` in the link {error}; "
-                        f"using {field.write(value)}."
-                    )
-            self._memory.values[name] = value
-            st.session_state[f"{self._page}.{name}"] = value
+            if name in refused:
+                self._memory.messages.append(
+                    f"`{name} = {_plain(address[name])}` in the link {refused[name]}; "
+                    f"using {field.write(values[name])}."
+                )
+            self._memory.values[name] = values[name]
+            st.session_state[f"{self._page}.{name}"] = values[name]
 
     def _write(self) -> None:
+        values = self._memory.values
+        given = self._defaults(values)
         address = {
-            name: field.write(self._memory.values[name])
+            name: field.write(values[name])
             for name, field in self._fields.items()
-            if self._memory.values[name] != field.default
+            if values[name] != given.get(name, field.default)
         }
         current = st.query_params.to_dict()
         if address != current:

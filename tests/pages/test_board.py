@@ -197,6 +197,15 @@ def test_a_board_of_digits_takes_its_rows_from_the_trials(monkeypatch):
     assert ruler_board.below_truth(report)[0].shape == (4, 2)
 
 
+@pytest.mark.parametrize("kind", ["digits", "free"])
+def test_an_address_with_the_data_alone_brings_the_board_that_is_shipped_for_them(kind):
+    app = harness.open_page(NAME, answer="most", data=kind)
+    harness.assert_no_error(app)
+    _, arrays = cells(app)
+    np.testing.assert_array_equal(arrays["mean"], raw(kind)[1]["mean"])
+    assert set(app.query_params) == {"data", "answer"}
+
+
 def test_other_data_bring_the_board_that_is_shipped_for_them():
     app = harness.open_page(NAME, answer="most")
     for kind in ("digits", "free"):

@@ -201,6 +201,40 @@ def test_new_noise_takes_the_next_seed_and_reset_keeps_it():
     assert address(app) == {"seed": "2"}
 
 
+def data_and_steps():
+    import streamlit as st
+
+    from iwae_core.ui import url
+
+    DATA = url.ChoiceField(name="data", default="points", choices=("points", "digits"))
+    STEPS = url.IntField(name="steps", default=100, low=1, high=1000)
+    given = {"points": {}, "digits": {"steps": 500}}
+    link = url.Link("board", DATA, STEPS, defaults=lambda values: given[values["data"]])
+    st.text(repr((link.value(DATA), link.value(STEPS))))
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "written"),
+    [
+        ({}, ("points", 100), {}),
+        ({"data": "digits"}, ("digits", 500), {"data": "digits"}),
+        ({"data": "digits", "steps": "500"}, ("digits", 500), {"data": "digits"}),
+        (
+            {"data": "digits", "steps": "100"},
+            ("digits", 100),
+            {"data": "digits", "steps": "100"},
+        ),
+        ({"steps": "500"}, ("points", 500), {"steps": "500"}),
+    ],
+)
+def test_a_default_may_follow_from_another_field(query, shown, written):
+    app = AppTest.from_function(data_and_steps, default_timeout=30)
+    for name, value in query.items():
+        app.query_params[name] = value
+    assert values(app.run()) == shown
+    assert address(app) == written
+
+
 def test_two_fields_cannot_share_a_name():
     one = IntField(name="K", default=1, low=1, high=2)
     with pytest.raises(ValueError, match="same name"):

@@ -43,8 +43,8 @@ class Claim:
         check_known(self.verdict, VERDICTS, "verdict")
 
 
-def _at(page: str, **query: str) -> Place:
-    return Place(page=page, query=tuple(query.items()))
+def _at(page: str, shows: str = "", /, **query: str) -> Place:
+    return Place(page=page, query=tuple(query.items()), shows=shows)
 
 
 CLAIMS = (
@@ -69,8 +69,8 @@ CLAIMS = (
         source="Chatterjee and Diaconis (2018), The sample size required in importance sampling, "
         "Annals of Applied Probability 28(2)",
         places=(
-            _at("when_weights_fail", part="lift", d="100"),
-            _at("when_weights_fail", part="how_many"),
+            _at("when_weights_fail", "100 dimensions", part="lift", d="100"),
+            _at("when_weights_fail", "how many draws it takes", part="how_many"),
         ),
     ),
     Claim(
@@ -115,8 +115,8 @@ CLAIMS = (
         source="Burda et al. (2016), arXiv:1509.00519, theorem 1; Domke and Sheldon (2018), "
         "arXiv:1808.09034",
         places=(
-            _at("elbo_to_iwae", part="curve", K="64"),
-            _at("board", answer="most", one="21", two="27"),
+            _at("elbo_to_iwae", "the bound against K", part="curve", K="64"),
+            _at("board", "one model by K = 1 and exactly", answer="most", one="21", two="27"),
         ),
     ),
     Claim(
@@ -128,9 +128,9 @@ CLAIMS = (
         source="Jordan et al. (1999), Machine Learning 37; Kingma and Welling (2014), "
         "arXiv:1312.6114, equation 1",
         places=(
-            _at("elbo_to_iwae", part="curve", K="1"),
-            _at("elbo_to_iwae", part="curve", K="1", shift="0"),
-            _at("board", answer="most", one="0", two="6"),
+            _at("elbo_to_iwae", "q off, a gap at K = 1", part="curve", K="1"),
+            _at("elbo_to_iwae", "q exact, no gap", part="curve", K="1", shift="0"),
+            _at("board", "a VAE by its ELBO and exactly", answer="most", one="0", two="6"),
         ),
     ),
     Claim(
@@ -190,8 +190,8 @@ CLAIMS = (
         source="Burda et al. (2016), arXiv:1509.00519, table 1; Theis, van den Oord and Bethge "
         "(2016), arXiv:1511.01844",
         places=(
-            _at("twins", answer_one="a", answer_many="b"),
-            _at("board", answer="most", one="6", two="27"),
+            _at("twins", "two runs in lock step", answer_one="a", answer_many="b"),
+            _at("board", "K = 1 and K = 64, exactly", answer="most", one="6", two="27"),
         ),
     ),
     Claim(
@@ -217,8 +217,8 @@ CLAIMS = (
         source="Burda et al. (2016), arXiv:1509.00519, section 5; Wu et al. (2017), On the "
         "quantitative analysis of decoder-based generative models, arXiv:1611.04273",
         places=(
-            _at("board", answer="most", one="21", two="27"),
-            _at("elbo_to_iwae", part="curve", shift="0", correlated="0"),
+            _at("board", "one model by K = 1 and exactly", answer="most", one="21", two="27"),
+            _at("elbo_to_iwae", "q without correlation", part="curve", shift="0", correlated="0"),
         ),
     ),
     Claim(
@@ -231,7 +231,7 @@ CLAIMS = (
         source="Burda et al. (2016), arXiv:1509.00519; Rainforth et al. (2018), arXiv:1802.04537",
         places=(
             _at("side_by_side"),
-            _at("board", answer="most", one="0", two="27"),
+            _at("board", "the VAE by its ELBO, K = 64 exactly", answer="most", one="0", two="27"),
         ),
     ),
 )

@@ -39,10 +39,17 @@ _ENTRY = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where something can be seen: a page, a name from PAGES, and settings in its address."""
+    """Where something can be seen.
+
+    Attributes:
+        page: A name from PAGES.
+        query: Settings in the page's address.
+        shows: What of the page is meant, in a few words; empty for the page as such.
+    """
 
     page: str
     query: tuple[tuple[str, str], ...] = ()
+    shows: str = ""
 
     def __post_init__(self) -> None:
         check_known(self.page, PAGES, "page")

@@ -157,6 +157,12 @@ def compare(config: SideBySideConfig) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def count(config: SideBySideConfig) -> tuple[int, int]:
+    """How many lines a script has, empty ones aside, and how many of them differ."""
+    rows = [row for row in compare(config) if row.vae or row.iwae]
+    return len(rows), sum(not row.same for row in rows)
+
+
 def advance(progress: Progress, n_steps: int) -> Progress:
     """Run some steps of a script; at its last step also what follows.
 
