@@ -55,7 +55,8 @@ SHIPPED = {name: SCENES[name] for name in ("round", "free", "digits")}
 def defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """How long and how often a board trains unless the address says: as its data's scene does."""
     scene = SCENES[values[KIND.name]]
-    return {SETTINGS[name].name: value for name, value in scene.settings}
+    settings = dict(scene.settings)
+    return {field.name: settings[name] for name, field in SETTINGS.items() if field is not KIND}
 
 
 def kind_control(link: Link) -> None:
