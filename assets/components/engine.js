@@ -48,14 +48,17 @@ import { dress, tones } from "./tones.js";
 import { unpack } from "./wire.js";
 
 const PLAY = "play"; // the button that plays
-// What a control moved stands still within 250 ms of its release, its answer's 60 to 90 included.
-const TWEEN_MS = 100;
-const GLIDE_MS = 100;
+const EASE_MS = 100; // at most
+const AT_REST_MS = 205; // after a control's release nothing eases any more, however late its answer comes
 const LEISURE_MS = 520; // a step that the scene itself shows
 const KEYS_MS = 500; // keys that follow each other sooner are one step of Ctrl+Z
 const MOST_UNDONE = 100; // steps that Ctrl+Z takes back
 const stages = new WeakMap(); // parentElement -> Stage
 let received = 0; // messages to all scenes of the document
+let released = -Infinity; // when a hand last let go of anything on the page
+for (const kind of ["keyup", "pointerup"]) {
+  addEventListener(kind, () => (released = performance.now()), { capture: true, passive: true });
+}
 
 export default function show({ parentElement, data, setStateValue }, scene) {
   const stage = stages.get(parentElement) ?? new Stage(parentElement, scene);
@@ -67,11 +70,18 @@ export default function show({ parentElement, data, setStateValue }, scene) {
   };
 }
 
+// How long what an answer moves may take on its way: what is left since the release.
+const easing = () => Math.max(0, Math.min(EASE_MS, released + AT_REST_MS - performance.now()));
+
+// How far such a way has come, from 0 to 1; a frame may be older than what it shows.
+const share = (now, { began, lasts }) => (lasts > 0 && !still() ? Math.max(0, Math.min(1, (now - began) / lasts)) : 1);
+const smooth = (part) => part * part * (3 - 2 * part);
+
 export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 class Stage {
   constructor(parent, scene) {
-    Object.assign(this, { parent, scene, mark: null, history: [], frame: 0, pace: GLIDE_MS, keyed: -Infinity });
+    Object.assign(this, { parent, scene, mark: null, history: [], frame: 0, pace: EASE_MS, keyed: -Infinity });
     this.root = element(parent, "section", "lab-scene");
     this.formula = new Formula(this.root, (term) => this.highlight(term));
     const box = element(this.root, "div", "lab-stage");
@@ -98,7 +108,8 @@ class Stage {
     this.root.addEventListener("keydown", (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key === "z") this.undo(event);
     });
-    this.observer = new ResizeObserver(() => this.invalidate());
+    // What changes its height only, as a longer text below it does, leaves the picture alone.
+    this.observer = new ResizeObserver(() => this.canvas.clientWidth !== this.width && this.invalidate());
     this.observer.observe(this.root);
   }
 
@@ -143,14 +154,14 @@ class Stage {
   adopt(target) {
     if (same(this.state, target)) return;
     const start = this.state;
-    this.pace = GLIDE_MS;
+    const way = { began: performance.now(), lasts: easing() };
+    this.pace = way.lasts;
     this.state = { ...target };
-    if (still()) return;
-    const began = performance.now();
+    this.tween = null;
+    if (same(between(start, target, 0.5), target)) return; // nothing lies between, as from K to K
     this.tween = (now) => {
-      const part = Math.min(1, (now - began) / TWEEN_MS);
-      const ease = part * part * (3 - 2 * part);
-      this.state = part < 1 ? between(start, target, ease) : { ...target };
+      const part = share(now, way);
+      this.state = part < 1 ? between(start, target, smooth(part)) : { ...target };
       if (part === 1) this.tween = null;
       this.numbers = null;
     };
@@ -168,7 +179,7 @@ class Stage {
 
   set(state) {
     if (!state || same(state, this.state)) return;
-    this.pace = GLIDE_MS;
+    this.pace = EASE_MS;
     this.tween = null;
     this.state = state;
     this.changed();
@@ -226,6 +237,7 @@ class Stage {
     this.frame = 0;
     const width = this.canvas.clientWidth;
     if (!this.meta || width === 0) return;
+    this.width = width;
     this.tween?.(now);
     if (this.scene.glide) this.follow(this.scene.glide(this.state), now);
     this.arrived ??= now;
@@ -269,9 +281,8 @@ class Stage {
     if (target !== this.glides?.target) {
       this.glides = { start: this.place ?? target, target, began: now, lasts: this.pace };
     }
-    const { start, began, lasts } = this.glides;
-    const part = still() ? 1 : Math.min(1, (now - began) / lasts);
-    this.place = part < 1 ? start + part * part * (3 - 2 * part) * (target - start) : target;
+    const part = share(now, this.glides);
+    this.place = part < 1 ? this.glides.start + smooth(part) * (target - this.glides.start) : target;
     if (this.place !== target) this.invalidate();
   }
 

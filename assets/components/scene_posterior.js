@@ -8,32 +8,35 @@ import { axes, line, note, segment, spot, ticks } from "./plot.js";
 import { drawPlane, SHARES, SIGMAS } from "./posterior_plane.js";
 import { klAt, law, logShare, shareTable, thinned, weightsFromGrid } from "./used.js";
 
-const CURVE = [1, 2, 3, 4, 6, 8, 12, 16, 25, 40, 64, 100, 160, 250, 400, 630, 1000]; // K
 const MAX_SAMPLES = 1000;
 const STEP = 0.05;
 const BESIDE = 26; // px from the rim of q to a handle, so that no handle hides another
 const FLOOR = 1e-7; // nats: what the curve shows least
 
-function decode(meta, arrays) {
+function decode(meta, arrays, before) {
+  const probability = arrays.probability.values;
   const panels = meta.panels.map((panel, i) => {
-    const n = arrays[`p${i}`].shape[0];
-    const p = arrays[`p${i}`].values;
-    const joint = p.map((value) => value + panel.log_marginal);
-    const known = law(arrays[`log_w${i}`].values, arrays.probability.values);
+    const [p, n] = [arrays[`p${i}`].values, arrays[`p${i}`].shape[0]];
+    const logW = arrays[`log_w${i}`].values;
+    const last = before?.panels[i];
+    const sameP = alike(last?.p, p) && last.log_marginal === panel.log_marginal;
+    const joint = sameP ? last.joint : p.map((value) => value + panel.log_marginal);
     return {
       ...panel, n, p, joint,
       table: { values: joint, n, low: panel.low, high: panel.high },
       used: arrays[`used${i}`].values,
       dots: arrays[`dots${i}`].values,
       image: arrays[`image${i}`] ?? null,
-      law: known,
-      curve: curveOf(known, panel.log_marginal, CURVE),
-      lines: outline(p, n),
+      // With another K alone, p and the weights are what they were.
+      law: alike(last?.law.logW, logW) && alike(last.law.probability, probability) ? last.law : law(logW, probability),
+      curve: meta.curve_K.map((K, k) => [K, arrays[`kl${i}`].values[k]]),
+      lines: sameP ? last.lines : outline(p, n),
     };
   });
-  return { ...meta, panels, coarse: arrays.eps && thinned(arrays.eps.values, arrays.probability.values, meta.step) };
+  return { ...meta, panels, coarse: arrays.eps && thinned(arrays.eps.values, probability, meta.step) };
 }
 
+const alike = (one, other) => one?.length === other.length && one.every((value, i) => value === other[i]);
 const curveOf = (of, logMarginal, at) => at.map((K) => [K, klAt(of, K, logMarginal)]);
 const outline = (values, n) => levels(values, SHARES).map((level) => contour(values, n, n, level));
 
@@ -61,9 +64,10 @@ function one(panel, q, K, model) {
   const { kl_q, kl_used } = panel.report;
   return {
     q, known, fresh,
+    exact: fresh || (known && of.whole), // what is said of q_K
     klQ: fresh ? kl_q : klAt(of, 1, panel.log_marginal),
     klUsed: fresh ? kl_used : klAt(of, K, panel.log_marginal),
-    curve: known ? panel.curve : curveOf(of, panel.log_marginal, CURVE.filter((_, k) => k % 2 === 0)),
+    curve: known ? panel.curve : curveOf(of, panel.log_marginal, model.curve_K.filter((_, k) => k % 2 === 0)),
     lines: outline(fresh ? panel.used : usedOnGrid(panel, q, shareTable(of, K)), panel.n),
   };
 }
@@ -251,28 +255,28 @@ function formula({ numbers, model, fresh }) {
     { symbol: "≤" },
     { symbol: "log p(x)", value: digits(panel.log_marginal), term: "p", role: "target" },
     { symbol: "−" },
-    { symbol: `KL(q<sub>${numbers.K}</sub> ‖ p)`, value: told("used", said(found, found.klUsed)), term: "used", role: "weights" },
+    { symbol: `KL(q<sub>${numbers.K}</sub> ‖ p)`, value: told("used", said(found.exact, found.klUsed)), term: "used", role: "weights" },
     { symbol: "," },
-    { symbol: "KL(q ‖ p)", value: told("q", said(found, found.klQ)), term: "q", role: "proposal" },
+    { symbol: "KL(q ‖ p)", value: told("q", said(found.known, found.klQ)), term: "q", role: "proposal" },
   ];
 }
 
-const said = ({ known }, value) => (known ? digits(value) : `≈ ${digits(value)}`);
+const said = (exact, value) => (exact ? digits(value) : `≈ ${digits(value)}`);
 
 function cards({ numbers, model, fresh }) {
   const { K } = numbers;
   const rows = model.panels.map((panel, i) => {
     const [found, { report }] = [numbers.panels[i], panel];
     const before = model.panels.length > 1 ? `${panel.short}: ` : "";
-    const error = (value) => (found.fresh ? `nats, ± ${digits(value, 1)}` : found.known ? "nats" : "preview, exact on release");
+    const error = (value, exact) => (found.fresh ? `nats, ± ${digits(value, 1)}` : exact ? "nats" : "preview, exact on release");
     const told = (term, card) => (waits(model, term) ? { label: card.label, value: "?", note: "predict first, above" } : card);
     return [
       told("q", {
-        label: `${before}KL(q‖p)`, value: said(found, found.klQ), note: error(report.kl_q_error), exact: !found.known,
+        label: `${before}KL(q‖p)`, value: said(found.known, found.klQ), note: error(report.kl_q_error, found.known), exact: !found.known,
         help: "By quadrature; ± is how far a coarser rule that reaches farther lies off: what this one errs by, or more.",
       }),
       told("used", {
-        label: `${before}KL(q_K‖p)`, value: said(found, found.klUsed), note: error(report.kl_used_error), exact: !found.known,
+        label: `${before}KL(q_K‖p)`, value: said(found.exact, found.klUsed), note: error(report.kl_used_error, found.exact), exact: !found.exact,
         help: "Of the posterior that K samples use, by quadrature.",
       }),
       told("used", {
@@ -296,7 +300,7 @@ function says({ numbers, model }) {
 }
 
 function table({ numbers, model }) {
-  if (waits(model, "used")) return [["K"], ...CURVE.map((K) => [K])];
+  if (waits(model, "used")) return [["K"], ...model.curve_K.map((K) => [K])];
   const names = model.panels.map((panel) => `kl_used_${panel.name}`);
   const [first] = numbers.panels;
   return [["K", ...names], ...first.curve.map(([K], i) => [K, ...numbers.panels.map(({ curve }) => curve[i]?.[1] ?? "")])];

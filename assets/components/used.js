@@ -22,7 +22,8 @@ const KERNEL = Float64Array.from({ length: N_KERNEL + 1 }, (_, i) => {
   return Math.exp(v - Math.exp(v));
 });
 
-// The law of one weight: what it may be, with which probability, and E[exp(-t w)] at t = exp(u).
+// The law of one weight: what it may be, with which probability, and E[exp(-t w)] at t = exp(u). `whole`
+// says whether no weight lies so far down that it was raised to LEAST.
 export function law(logW, probability) {
   const top = logW.reduce((most, value) => Math.max(most, value), -Infinity);
   const w = Float64Array.from(logW, (value) => Math.exp(Math.max(value - top, -LEAST)));
@@ -43,7 +44,7 @@ export function law(logW, probability) {
     if (mean < NOTHING) break;
   }
   const least = Math.max(logW.reduce((low, value) => Math.min(low, value), Infinity) - top, -LEAST);
-  return { logW, probability, top, least, phi: Float64Array.from(phi) };
+  return { logW, probability, top, least, whole: least > -LEAST, phi: Float64Array.from(phi) };
 }
 
 // log of the expected share of a sample, K E[w / (w + w_2 + .. + w_K)], as a table over log w: of

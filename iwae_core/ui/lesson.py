@@ -17,7 +17,7 @@ its entry where a part names it first.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import streamlit as st
 
@@ -122,7 +122,7 @@ def link_symbols(text: str) -> str:
     >>> link_symbols("From :proposal[q] to $K$, and :proposal[q].")
     'From :term[:proposal[q]](proposal) to :term[$K$](number-of-samples), and :proposal[q].'
     """
-    anchors, done = _anchors(), set[str]()
+    anchors, done = _anchors(glossary.glossary()), set[str]()
 
     def one(match: re.Match[str]) -> str:
         if match["role"] and match["role"] not in theme.ROLES:
@@ -136,11 +136,12 @@ def link_symbols(text: str) -> str:
     return _SYMBOL.sub(one, text)
 
 
-def _anchors() -> dict[str, str]:
+@lru_cache(maxsize=1)
+def _anchors(entries: tuple[glossary.Term, ...]) -> dict[str, str]:
     """Anchors by symbols, without those that two entries share."""
-    entries = [(_bare(entry.symbol), entry.anchor) for entry in glossary.glossary()]
-    symbols = [symbol for symbol, _ in entries]
-    return {symbol: anchor for symbol, anchor in entries if symbol and symbols.count(symbol) == 1}
+    named = [(_bare(entry.symbol), entry.anchor) for entry in entries]
+    symbols = [symbol for symbol, _ in named]
+    return {symbol: anchor for symbol, anchor in named if symbol and symbols.count(symbol) == 1}
 
 
 def _bare(latex: str) -> str:

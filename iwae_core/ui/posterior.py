@@ -64,6 +64,11 @@ def target_control(link: Link) -> None:
     link.accept(TARGET, chosen)
 
 
+def resamples(link: Link) -> bool:
+    """Whether draws from q_K are shown."""
+    return link.value(VIEW) == "resample"
+
+
 def show(
     link: Link,
     part: str,
@@ -108,6 +113,7 @@ def show(
             "samples": _SAMPLES[part].name,
             "step": step,
             "K": K,
+            "curve_K": study.CURVE,
             "withheld": list(withheld),
             "panels": [_described(plane) for plane in planes],
             **more,
@@ -162,6 +168,7 @@ def _arrays(i: int, plane: Plane) -> dict[str, NDArray[Any]]:
         f"p{i}": report.log_p.astype(np.float32),
         f"used{i}": report.log_q_used.astype(np.float32),
         f"log_w{i}": report.log_w,
+        f"kl{i}": report.kl_curve,
         f"dots{i}": report.resampled.astype(np.float32),
     }
     if plane.image is not None:

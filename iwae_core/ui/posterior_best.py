@@ -61,8 +61,9 @@ def configs(link: Link) -> tuple[PosteriorUsedConfig, PosteriorUsedConfig]:
 
 def reports(link: Link) -> tuple[PosteriorUsedReport, PosteriorUsedReport]:
     """What both make of K samples."""
-    by_elbo, by_iwae = configs(link)
-    return posterior_drag.run(by_elbo), posterior_drag.run(by_iwae)
+    drawn = posterior.resamples(link)
+    by_elbo, by_iwae = (posterior_drag.run(asked, drawn) for asked in configs(link))
+    return by_elbo, by_iwae
 
 
 def picture(link: Link) -> None:

@@ -48,9 +48,12 @@ def measured() -> dict[str, Any]:
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def run(name: str, digit: int, n_samples: int, seed: int) -> PosteriorUsedReport:
+def run(
+    name: str, digit: int, n_samples: int, seed: int, resample: bool = False
+) -> PosteriorUsedReport:
     """What K samples make of a network's q for one digit."""
-    return study.of_digit(network(name), digit, n_samples, stream(seed, "resampled"))
+    noise = stream(seed, "resampled") if resample else None
+    return study.of_digit(network(name), digit, n_samples, noise)
 
 
 def controls_of(link: Link) -> None:
@@ -77,7 +80,9 @@ def picture(link: Link) -> None:
     image = study.digit(digit).reshape(8, 8).float().numpy()
     planes = []
     for name, (short, title, label) in _TITLES.items():
-        report = run(name, digit, link.value(USED_K), link.value(SEED))
+        report = run(
+            name, digit, link.value(USED_K), link.value(SEED), posterior.resamples(link)
+        )
         planes.append(
             posterior.Plane(
                 name=short,

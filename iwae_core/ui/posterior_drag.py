@@ -26,9 +26,9 @@ FIELDS = (TARGET, X, Y, SCALE, N_SAMPLES, VIEW, ANSWER)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def run(config: PosteriorUsedConfig) -> PosteriorUsedReport:
-    """The study, kept."""
-    return study.run(config)
+def run(config: PosteriorUsedConfig, resample: bool = False) -> PosteriorUsedReport:
+    """The study, kept; with draws from q_K only where they are shown."""
+    return study.run(config, resample=resample)
 
 
 def controls_of(link: Link) -> None:
@@ -64,7 +64,8 @@ def picture(link: Link) -> None:
     """Place the scene."""
     asked = config(link)
     target = study.TARGETS[asked.target]
-    plane = posterior.Plane(name="q", title=target.title, short="q", report=run(asked))
+    report = run(asked, posterior.resamples(link))
+    plane = posterior.Plane(name="q", title=target.title, short="q", report=report)
     posterior.show(link, "drag", [plane], max_scale=target.max_scale)
 
 

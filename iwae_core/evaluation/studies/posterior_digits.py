@@ -87,7 +87,7 @@ def digit(index: int) -> Tensor:
 
 
 def of_digit(
-    model: Encoding, index: int, n_samples: int, generator: torch.Generator
+    model: Encoding, index: int, n_samples: int, generator: torch.Generator | None
 ) -> PosteriorUsedReport:
     """What K samples make of an encoder's q for one test digit.
 
@@ -95,7 +95,7 @@ def of_digit(
         model: With two latent coordinates, in float64.
         index: Of the digit in the test set.
         n_samples: K.
-        generator: Of the resampled draws.
+        generator: Of the resampled draws; None for none.
     """
     return used(_ground(cast(Hashable, model), index), n_samples, generator)
 

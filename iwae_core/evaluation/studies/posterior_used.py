@@ -15,6 +15,7 @@ divergences are exact by quadrature over q, without the noise of averaging over 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -26,7 +27,8 @@ from iwae_core.evaluation.posterior import resampled_posterior
 from iwae_core.evaluation.studies.expected import (
     Law,
     Share,
-    share_moments,
+    quick_bound,
+    quick_concentration,
     share_of,
 )
 from iwae_core.evaluation.studies.posterior_ground import (
@@ -59,6 +61,8 @@ __all__ = [
 
 N_DRAWS = 300  # resampled points, or fewer where K is large:
 MAX_DRAWN = 50_000  # draws from q behind them
+# K of the curve of KL(q_K || p)
+CURVE = (1, 2, 3, 4, 6, 8, 12, 16, 25, 40, 64, 100, 160, 250, 400, 630, 1000)
 
 Array = NDArray[np.float64]
 
@@ -75,7 +79,7 @@ class PosteriorUsedReport:
         log_q_used: Of q_K.
         loc: Mean of q, ``(2,)``.
         scale: Standard deviations of q, ``(2,)``.
-        resampled: Draws from q_K, ``(n, 2)``: each picked from K by weight.
+        resampled: Draws from q_K, ``(n, 2)``: each picked from K by weight; none if not asked.
         n_samples: K.
         log_marginal: log p(x).
         elbo: Exact L_1 = log p(x) - KL(q || p).
@@ -83,6 +87,7 @@ class PosteriorUsedReport:
         elbo_used: Exact ELBO of q_K; between ``bound`` and ``log_marginal``.
         kl_q: KL(q || p).
         kl_used: KL(q_K || p).
+        kl_curve: The same for every K of CURVE, ``(len(CURVE),)``.
         effective: 1 / E[sum of squared normalized weights]: how many of the K draws count.
         kl_q_error: How far off a coarser rule that reaches farther puts KL(q || p):
             what this one errs by, or more.
@@ -106,6 +111,7 @@ class PosteriorUsedReport:
     elbo_used: float
     kl_q: float
     kl_used: float
+    kl_curve: Array
     effective: float
     kl_q_error: float
     kl_used_error: float
@@ -113,18 +119,23 @@ class PosteriorUsedReport:
     mass_on_grid: float
 
 
-def run(config: PosteriorUsedConfig) -> PosteriorUsedReport:
-    """What K samples make of this q."""
-    target = TARGETS[config.target]
-    q = round_q((config.loc_1, config.loc_2), config.scale)
-    on = ground(
+def run(config: PosteriorUsedConfig, *, resample: bool = True) -> PosteriorUsedReport:
+    """What K samples make of this q; without draws from it unless ``resample``."""
+    on = _ground(config.target, config.loc_1, config.loc_2, config.scale)
+    noise = stream(config.seed, "resampled") if resample else None
+    return used(on, config.n_samples, noise)
+
+
+@lru_cache(maxsize=16)
+def _ground(name: str, loc_1: float, loc_2: float, scale: float) -> Ground:
+    target = TARGETS[name]
+    return ground(
         GivenJoint(target.joint),
         ANY_X,
-        q,
+        round_q((loc_1, loc_2), scale),
         target.grid,
         log_marginal=target.joint.log_normalizer,
     )
-    return used(on, config.n_samples, stream(config.seed, "resampled"))
 
 
 def run_model(
@@ -154,21 +165,27 @@ def run_model(
     return used(ground(model, x, q, fitted_grid(model, x, q)), n_samples, generator)
 
 
-def used(on: Ground, n_samples: int, generator: torch.Generator) -> PosteriorUsedReport:
+def used(
+    on: Ground, n_samples: int, generator: torch.Generator | None
+) -> PosteriorUsedReport:
     """What K samples make of a q.
 
     Args:
         on: The posterior and q.
         n_samples: K.
-        generator: Of the resampled draws.
+        generator: Of the resampled draws; None for none.
     """
     law, known = on.law, on.log_marginal
-    elbo, bound = law.bound((1, n_samples)).tolist()
+    elbo = law.mean(law.log_w).item()
     share = share_of(law, n_samples)
     kl_used = _kl_of_share(law, share, known)
     log_share = share(on.log_joint - on.log_q).clamp(min=1e-300).log()
-    concentration, _ = share_moments(law, torch.ones_like(law.log_w)[:, None], (n_samples,), 2)
-    n_draws = min(N_DRAWS, MAX_DRAWN // n_samples)
+    resampled = np.empty((0, 2))
+    if generator is not None:
+        n_draws = min(N_DRAWS, MAX_DRAWN // n_samples)
+        resampled = resampled_posterior(
+            on.model, on.x, on.q, n_samples, n_draws, generator
+        ).numpy()
     first, second = on.grid.axes
     shape = (on.grid.n, on.grid.n)
     return PosteriorUsedReport(
@@ -179,20 +196,26 @@ def used(on: Ground, n_samples: int, generator: torch.Generator) -> PosteriorUse
         log_q_used=(on.log_q + log_share).reshape(shape).numpy(),
         loc=on.q.loc[0].numpy(),
         scale=on.q.scale[0].numpy(),
-        resampled=resampled_posterior(on.model, on.x, on.q, n_samples, n_draws, generator).numpy(),
+        resampled=resampled,
         n_samples=n_samples,
         log_marginal=known,
         elbo=elbo,
-        bound=bound,
+        bound=elbo if n_samples == 1 else quick_bound(law, n_samples).item(),
         elbo_used=known - kl_used,
         kl_q=known - elbo,
         kl_used=kl_used,
-        effective=1 / concentration.item(),
+        kl_curve=_kl_curve(on),
+        effective=1 / quick_concentration(law, n_samples).item(),
         kl_q_error=abs(elbo - on.coarse.mean(on.coarse.log_w).item()),
         kl_used_error=abs(kl_used - kl_of_used(on.coarse, n_samples, known)),
         log_w=law.log_w.numpy(),
         mass_on_grid=on.mass_on_grid,
     )
+
+
+@lru_cache(maxsize=16)
+def _kl_curve(on: Ground) -> Array:
+    return np.array([kl_of_used(on.law, K, on.log_marginal) for K in CURVE])
 
 
 def kl_of_used(law: Law, n_samples: int, log_marginal: float) -> float:

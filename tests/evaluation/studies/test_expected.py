@@ -8,6 +8,7 @@ import pytest
 import torch
 from support import assert_mean
 
+from iwae_core.bounds.exact import expected_bound
 from iwae_core.bounds.upper import exact_draw_upper_bound
 from iwae_core.evaluation.studies.expected import (
     Law,
@@ -16,6 +17,8 @@ from iwae_core.evaluation.studies.expected import (
     expected_upper_bound,
     normal_nodes,
     oracle_law,
+    quick_bound,
+    quick_concentration,
     share_moments,
     share_of,
 )
@@ -117,3 +120,21 @@ def test_the_upper_bound_of_two_lognormal_weights_by_a_double_integral():
     found = expected_upper_bound(law, exact, (1, 2))
     assert found[1].item() == pytest.approx(double, abs=1e-9)
     assert found[0].item() == pytest.approx(s * s / 2)
+
+
+@pytest.mark.parametrize(("depth", "n_samples"), [(12.0, 1000), (90.0, 3), (700.0, 2)])
+def test_a_law_of_many_nodes_has_the_same_numbers_by_lattice_as_term_by_term(depth, n_samples):
+    # The lattice serves laws of more than 256 nodes only.
+    generator = torch.Generator().manual_seed(4)
+    log_w = 2.0 - depth * torch.rand(1600, generator=generator, dtype=torch.float64) ** 2
+    few = Law(log_w[::8], torch.full((200,), 1 / 200, dtype=torch.float64))
+    # the same law, each of its weights listed eight times
+    many = Law(log_w[::8].repeat(8), torch.full((1600,), 1 / 1600, dtype=torch.float64))
+    asked = torch.linspace(log_w.min().item() - 5, 10.0, 101, dtype=torch.float64)
+    np.testing.assert_allclose(
+        expected_share(many, asked, n_samples), expected_share(few, asked, n_samples), rtol=1e-9
+    )
+    exact = expected_bound(few.log_w, few.probability, (n_samples,)).item()
+    assert quick_bound(many, n_samples).item() == pytest.approx(exact, abs=1e-10)
+    sums, _ = share_moments(few, torch.ones(200, 1, dtype=torch.float64), (n_samples,), 2)
+    assert quick_concentration(many, n_samples).item() == pytest.approx(sums.item(), rel=1e-10)
