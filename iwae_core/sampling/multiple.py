@@ -18,6 +18,7 @@ Reference:
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -107,20 +108,38 @@ def power_log_weights(
             f"z must hold the {K} draws of all proposals on axis 0, got shape {tuple(z.shape)}"
         )
     log_q = torch.stack([q.log_prob(z) for q in proposals])  # (I, K, *B)
+    return heuristic_log_weights(target.log_prob(z), log_q, counts, power)
+
+
+def heuristic_log_weights(
+    log_p: Tensor, log_q: Tensor, counts: Sequence[int], power: float
+) -> Tensor:
+    """As :func:`power_log_weights`, from log densities that are known already.
+
+    Args:
+        log_p: Of the target at the draws, nats, shape ``(K, *B)``.
+        log_q: Of each proposal at all draws, shape ``(I, K, *B)``.
+        counts: Number of draws from each proposal, in their order along axis 0 of ``log_p``.
+        power: The exponent.
+
+    Raises:
+        ValueError: If a draw lies outside the support of its own proposal.
+    """
+    K = len(log_p)
     n = torch.tensor(counts, dtype=log_q.dtype, device=log_q.device)
     log_rate = log_q + n.log().reshape(-1, *[1] * (log_q.ndim - 1))
     # A proposal that cannot reach a point gets no credit for it, whatever the power.
     shared = torch.where(log_rate > -math.inf, power * log_rate, -math.inf)
-    source = torch.repeat_interleave(torch.arange(len(counts), device=z.device), n.long())
+    source = torch.repeat_interleave(torch.arange(len(counts), device=log_q.device), n.long())
     own = source.reshape(1, K, *[1] * (log_q.ndim - 2)).expand(1, *log_q.shape[1:])
-    log_credit = shared.gather(0, own)[0] - torch.logsumexp(shared, dim=0)
+    log_credit = shared.gather(0, own)[0] - reduce(torch.logaddexp, shared)
     log_own = log_rate.gather(0, own)[0]
     if torch.isneginf(log_own).any():
         raise ValueError(
             "a draw lies outside the support of the proposal it is said to come from: are the "
             "draws in the order of the counts?"
         )
-    return target.log_prob(z) + log_credit - log_own + math.log(K)
+    return log_p + log_credit - log_own + math.log(K)
 
 
 def multiple_importance(f: Tensor, log_w: Tensor, counts: Sequence[int]) -> Estimate:

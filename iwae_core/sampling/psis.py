@@ -129,10 +129,9 @@ def _fit(log_w: Tensor, eps: float, *, ranked: bool) -> _Fit:
         empty = log_w.new_zeros(0, B)
         nothing = log_w.new_full((B,), math.inf)
         return _Fit(nothing, nothing, nothing, empty.long(), empty)
-    if ranked:
+    largest, order = torch.topk(log_w, n_tail + 1, dim=0)  # many times as fast as a sort
+    if ranked and (largest[1:] == largest[:-1]).any():
         largest, order = torch.sort(log_w, dim=0, descending=True, stable=True)
-    else:
-        largest, order = torch.topk(log_w, n_tail + 1, dim=0)  # many times as fast
     log_tail, rank = largest[:n_tail], order[:n_tail]
     peak, log_threshold = log_tail[0], largest[n_tail]
     threshold = torch.exp(log_threshold - peak)

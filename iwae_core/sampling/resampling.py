@@ -15,6 +15,7 @@ Reference:
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,6 +67,45 @@ def systematic(log_w: Tensor, n_draws: int, generator: torch.Generator) -> Tenso
     check_resampling(log_w, n_draws)
     offset = uniform((1, *log_w.shape[1:]), generator)
     return _pick(log_w, (_slices(log_w, n_draws) + offset) / n_draws)
+
+
+def copies(log_w: Tensor, n_draws: int, generator: torch.Generator, scheme: Scheme) -> Tensor:
+    """How often a scheme copies each draw: all that a mean over its copies asks for.
+
+    Much faster than the indices of many repeats: within equal slices the cumulated weight itself
+    says how many choices lie below it, and others are sorted first.
+
+    Args:
+        log_w: Log weights in nats, shape ``(K, *B)``; unnormalized is fine.
+        n_draws: Number of copies n.
+        generator: Source of the choices; the copies are those that the scheme would make of it.
+        scheme: :func:`multinomial`, :func:`stratified` or :func:`systematic`.
+
+    Returns:
+        Counts of shape ``(K, *B)``, float64, summing to n.
+
+    Raises:
+        ValueError: If the log weights are impossible, ``n_draws`` is below one, or the scheme is
+            another one.
+    """
+    check_resampling(log_w, n_draws)
+    ends = _cumulated(log_w)
+    if scheme is multinomial:
+        u = _last(uniform((n_draws, *log_w.shape[1:]), generator)).cpu().numpy()
+        choices = torch.from_numpy(np.sort(u, axis=-1)).to(ends.device)  # torch is slower at it
+        below = torch.searchsorted(choices, _last(ends)).movedim(-1, 0)
+    elif scheme is systematic:
+        below = torch.ceil(n_draws * ends - uniform((1, *log_w.shape[1:]), generator))
+    elif scheme is stratified:
+        u = uniform((n_draws, *log_w.shape[1:]), generator)
+        whole = (n_draws * ends).floor().clamp(max=n_draws - 1)
+        at = torch.take_along_dim(u, whole.long(), dim=0)
+        below = whole + (whole + at < n_draws * ends)
+    else:
+        raise ValueError(f"unknown scheme {scheme!r}: multinomial, stratified or systematic")
+    below = in_float64(below).clamp(0, n_draws)
+    below[-1] = n_draws
+    return below.diff(dim=0, prepend=torch.zeros_like(below[:1]))
 
 
 def resample(z: Tensor, indices: Tensor) -> Tensor:
@@ -152,11 +192,21 @@ def _slices(log_w: Tensor, n_draws: int) -> Tensor:
 
 def _pick(log_w: Tensor, u: Tensor) -> Tensor:
     """Draw at which the cumulated weight passes ``u``; never one of weight zero."""
-    cumulated = torch.softmax(in_float64(log_w.detach()), dim=0).cumsum(dim=0)
-    cumulated = (cumulated / cumulated[-1]).movedim(0, -1).contiguous()
     # u may round up to one, which lies behind the last draw of positive weight.
-    u = u.clamp(max=1 - 2**-53).movedim(0, -1).contiguous()
-    return torch.searchsorted(cumulated, u, right=True).movedim(-1, 0).to(log_w.device)
+    u = _last(u.clamp(max=1 - 2**-53))
+    found = torch.searchsorted(_last(_cumulated(log_w)), u, right=True)
+    return found.movedim(-1, 0).to(log_w.device)
+
+
+def _cumulated(log_w: Tensor) -> Tensor:
+    """Normalized weights, cumulated, ``(K, *B)``; the last is one."""
+    cumulated = torch.softmax(in_float64(log_w.detach()), dim=0).cumsum(dim=0)
+    return cumulated / cumulated[-1]
+
+
+def _last(values: Tensor) -> Tensor:
+    """The draws' axis last, as a search wants it."""
+    return values.movedim(0, -1).contiguous()
 
 
 def _choice_variance(f: Tensor, log_w: Tensor, n_draws: int, independent: bool) -> Tensor:

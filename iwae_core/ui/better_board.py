@@ -84,7 +84,7 @@ def config(link: Link) -> BoardConfig:
 
 def study(asked: BoardConfig) -> BoardReport | None:
     """The board, from a worker process; None while it is on its way."""
-    what = f"{len(board.METHODS)} ways, {board.N_REPEATS} runs of {asked.n_samples} draws each"
+    what = f"{len(board.METHODS)} ways, {asked.n_repeats} runs of {asked.n_samples} draws each"
     report: BoardReport | None = jobs.result(
         jobs.Study(kind="board", work=board.run, args=(asked,), label=what, seconds=0.5),
         patience=_PATIENCE,
@@ -159,7 +159,7 @@ def _cards(report: BoardReport, reference: Row) -> list[dict[str, str]]:
             digits(best.rmse),
             f"{best.title}: worth {digits(worth(best, reference), 2)} times",
         ),
-        ("Off on average", str(len(off)), f"of {len(cures)} ways, in these runs"),
+        ("Off on average", str(len(off)), f"of {len(cures)} ways, in {len(best.value)} runs"),
     ]
     return [{"label": label, "value": value, "note": note} for label, value, note in shown]
 

@@ -80,9 +80,7 @@ def picture(link: Link) -> None:
     image = study.digit(digit).reshape(8, 8).float().numpy()
     planes = []
     for name, (short, title, label) in _TITLES.items():
-        report = run(
-            name, digit, link.value(USED_K), link.value(SEED), posterior.resamples(link)
-        )
+        report = run(name, digit, link.value(USED_K), link.value(SEED), posterior.resamples(link))
         planes.append(
             posterior.Plane(
                 name=short,

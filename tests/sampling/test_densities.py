@@ -51,6 +51,17 @@ def name(value):
     return type(value).__name__ if isinstance(value, Density) else ""
 
 
+def test_draws_of_a_table_come_with_their_log_densities():
+    table = Tabulated((-1.0, 0.0, 0.5, 2.0), (0.0, 3.0, 1.0, 2.0))
+    z, log_q = table.sample_with_log_prob((40, 500), make_generator(2))
+    torch.testing.assert_close(log_q, table.log_prob(z), rtol=1e-9, atol=1e-9)
+    assert_mean(z.flatten(), table.mean)
+    # Kolmogorov: beyond 1.95 / sqrt(n) once in a thousand
+    u = table.cdf(z.flatten()).sort().values
+    n = len(u)
+    assert (u - torch.arange(n) / n).abs().max() < 1.95 / math.sqrt(n)
+
+
 @pytest.mark.parametrize(
     ("density", "theirs"), [pair for pair in AGAINST_SCIPY if pair[1]], ids=name
 )

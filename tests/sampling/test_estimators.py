@@ -188,6 +188,21 @@ def test_extreme_log_weights_lose_nothing(shift):
         assert (estimators.importance(f, log_w + shift).value.abs() < 1e-300).all()
 
 
+@pytest.mark.parametrize(
+    "name", ["importance", "self_normalized", "control_variate", "pareto_smoothed"]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_value_alone_is_that_of_the_estimate(name, dtype):
+    log_w = torch.randn(40, 6, generator=make_generator(1), dtype=dtype)
+    log_w[3, 0] = -math.inf
+    log_w[:4, 1] = log_w[:, 1].max()  # ties in the tail
+    f = torch.randn(40, 6, generator=make_generator(2), dtype=dtype)
+    alone = getattr(estimators, f"{name}_value")(f, log_w)
+    torch.testing.assert_close(alone, getattr(estimators, name)(f, log_w).value, rtol=0, atol=0)
+    with pytest.raises(ValueError, match="NaN"):
+        getattr(estimators, f"{name}_value")(f * math.nan, log_w)
+
+
 def test_batches_are_independent_columns_and_float32_stays_float32():
     f, log_w = draws_of(get_problem("good"), 60, 6)
     for estimator in WITH_WEIGHTS:

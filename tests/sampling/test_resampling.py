@@ -58,6 +58,23 @@ def test_schemes_obey_the_generator_and_keep_columns_apart(scheme):
     assert not torch.equal(indices, scheme(log_w, 50, make_generator(4)))
 
 
+@pytest.mark.parametrize("scheme", [multinomial, stratified, systematic])
+def test_copies_are_counted_as_the_scheme_makes_them(scheme):
+    log_w = 2 * torch.randn(60, 300, generator=make_generator(3), dtype=torch.float64)
+    log_w[::7] = -math.inf
+    log_w[-1] = -math.inf
+    for n_draws in (1, 60, 211):
+        indices = scheme(log_w, n_draws, make_generator(4))
+        counted = torch.nn.functional.one_hot(indices, 60).sum(dim=0).T.double()
+        found = resampling.copies(log_w, n_draws, make_generator(4), scheme)
+        torch.testing.assert_close(found, counted, rtol=0, atol=0)
+    one = resampling.copies(log_w[:, 0], 5, make_generator(4), scheme)
+    assert one.shape == (60,)
+    assert one.sum() == 5
+    with pytest.raises(ValueError, match="unknown scheme"):
+        resampling.copies(log_w, 5, make_generator(4), lambda log_w, n, generator: log_w)
+
+
 def test_resample_copies_numbers_and_vectors():
     z = torch.randn(5, 2, 3, generator=make_generator(0))
     indices = torch.tensor([[4, 0], [4, 1], [2, 1]])

@@ -5,6 +5,7 @@ diverges.
 """
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 
 import torch
@@ -21,6 +22,7 @@ REACH = 9.0  # standard deviations to each side that a table covers
 _CLOSEST = 1e-9  # distance of two knots, of the range
 
 
+@lru_cache(maxsize=64)
 def optimal_proposal(target: Univariate, f: Integrand) -> Univariate:
     r"""The density proportional to :math:`|f| p`: no proposal has a smaller variance.
 
@@ -54,6 +56,7 @@ def _marks(p: Univariate, f: Integrand) -> list[float]:
     return exact.edges(p.landmarks, p.breakpoints, f.breakpoints)
 
 
+@lru_cache(maxsize=64)
 def optimal_std(target: Univariate, f: Integrand, answer: float) -> float:
     r"""Deviation under :func:`optimal_proposal`, :math:`((E|f|)^2 - \mu^2)^{1/2}`."""
     size = exact.mean_size(target, f)
@@ -61,6 +64,7 @@ def optimal_std(target: Univariate, f: Integrand, answer: float) -> float:
     return math.sqrt(variance) if variance > 1e-9 * size**2 else 0.0
 
 
+@lru_cache(maxsize=64)
 def control_variate_std(
     target: Univariate, proposal: Univariate, f: Integrand, answer: float
 ) -> float:
@@ -78,6 +82,7 @@ def control_variate_std(
     return math.sqrt(variance) if variance > 1e-9 * math.exp(log_moment) else 0.0
 
 
+@lru_cache(maxsize=64)
 def balance_std(
     target: Univariate,
     proposals: tuple[Univariate, ...],

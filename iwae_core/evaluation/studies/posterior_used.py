@@ -165,9 +165,7 @@ def run_model(
     return used(ground(model, x, q, fitted_grid(model, x, q)), n_samples, generator)
 
 
-def used(
-    on: Ground, n_samples: int, generator: torch.Generator | None
-) -> PosteriorUsedReport:
+def used(on: Ground, n_samples: int, generator: torch.Generator | None) -> PosteriorUsedReport:
     """What K samples make of a q.
 
     Args:

@@ -145,8 +145,10 @@ class Univariate:
         Each half of the line uses its own tail probability, so eps = 8 is as exact as eps = -8.
         """
         check_points(eps)
-        u = ndtr(-eps.abs())
-        return torch.where(eps < 0, self._icdf(u), self._isf(u))
+        u, left = ndtr(-eps.abs()), eps < 0
+        z = torch.empty_like(u)
+        z[left], z[~left] = self._icdf(u[left]), self._isf(u[~left])
+        return z
 
     def sample(
         self, shape: Shape, generator: torch.Generator, dtype: torch.dtype = torch.float32

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ def check_mixture(components: Sequence[Density], weights: Sequence[float], event
 def mixture_log_prob(weights: Sequence[float], log_probs: Sequence[Tensor]) -> Tensor:
     """Logarithm of the weighted sum of densities, in nats."""
     parts = [log_p + math.log(w) for w, log_p in zip(weights, log_probs, strict=True)]
-    return torch.logsumexp(torch.stack(parts), dim=0)
+    return reduce(torch.logaddexp, parts)  # of a few, faster than logsumexp
 
 
 def choose(weights: Sequence[float], shape: Shape, generator: torch.Generator) -> Tensor:

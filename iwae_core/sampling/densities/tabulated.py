@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from iwae_core.precision import in_float64
-from iwae_core.sampling.densities.base import Univariate, check_location
+from iwae_core.rng import uniform
+from iwae_core.sampling.densities.base import Shape, Univariate, check_location, check_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,20 @@ class Tabulated(Univariate):
             if h[i] == 0 and (h[i - 1] > 0 or h[i + 1] > 0)
         )
 
+    def sample_with_log_prob(
+        self, shape: Shape, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Independent draws and their log densities, float64; the table is searched but once.
+
+        Other draws than those of :meth:`sample` with the same generator.
+        """
+        check_request(shape, torch.float64)
+        u = uniform(shape, generator)
+        table = _table(self.grid, self.heights).on(u.device)
+        z, i, t = table.quantile(u)
+        height = table.height[i] + table.slope[i] * t
+        return z, torch.log(height.clamp(min=0.0))
+
     def _log_prob(self, z: Tensor) -> Tensor:
         x = in_float64(z)
         table = _table(self.grid, self.heights).on(x.device)
@@ -103,13 +118,7 @@ class Tabulated(Univariate):
 
     def _icdf(self, u: Tensor) -> Tensor:
         u64 = in_float64(u)
-        table = _table(self.grid, self.heights).on(u64.device)
-        i = torch.searchsorted(table.below[1:-1].contiguous(), u64)
-        area, h, slope = u64 - table.below[i], table.height[i], table.slope[i]
-        # slope t^2 / 2 + h t = area, solved without cancellation
-        root = torch.sqrt((h.square() + 2 * slope * area).clamp(min=0))
-        t = torch.where(area > 0, 2 * area / (h + root), 0.0)
-        z = torch.minimum(table.grid[i] + t, table.grid[i + 1])
+        z, _, _ = _table(self.grid, self.heights).on(u64.device).quantile(u64)
         return z.to(u).clamp(self.grid[0], self.grid[-1])
 
     def _isf(self, u: Tensor) -> Tensor:
@@ -143,6 +152,15 @@ class _Table(NamedTuple):
 
     def on(self, device: torch.device) -> "_Table":
         return _Table(*(tensor.to(device) for tensor in self))
+
+    def quantile(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Points of probability ``u``, the piece of each, and how far in the piece it lies."""
+        i = torch.searchsorted(self.below[1:-1].contiguous(), u)
+        area, h, slope = u - self.below[i], self.height[i], self.slope[i]
+        # slope t^2 / 2 + h t = area, solved without cancellation
+        root = torch.sqrt((h.square() + 2 * slope * area).clamp(min=0))
+        t = torch.where(area > 0, 2 * area / (h + root), 0.0)
+        return torch.minimum(self.grid[i] + t, self.grid[i + 1]), i, t
 
 
 @lru_cache(maxsize=256)
