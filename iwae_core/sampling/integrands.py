@@ -20,6 +20,10 @@ Tails = tuple[Tail | None, Tail | None]
 class Integrand(Protocol):
     """A function on the line, elementwise, with its decay to the left and to the right."""
 
+    def __hash__(self) -> int:
+        """Answers are kept by their questions; a dataclass hashes its values."""
+        return object.__hash__(self)
+
     @property
     def tails(self) -> Tails:
         """Decay on each side, negative for growth; None where the function is zero."""

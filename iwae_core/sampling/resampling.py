@@ -91,9 +91,9 @@ def copies(log_w: Tensor, n_draws: int, generator: torch.Generator, scheme: Sche
     check_resampling(log_w, n_draws)
     ends = _cumulated(log_w)
     if scheme is multinomial:
-        u = _last(uniform((n_draws, *log_w.shape[1:]), generator)).cpu().numpy()
-        choices = torch.from_numpy(np.sort(u, axis=-1)).to(ends.device)  # torch is slower at it
-        below = torch.searchsorted(choices, _last(ends)).movedim(-1, 0)
+        unsorted = _last(uniform((n_draws, *log_w.shape[1:]), generator)).cpu().numpy()
+        u = torch.from_numpy(np.sort(unsorted, axis=-1)).to(ends.device)  # torch takes longer
+        below = torch.searchsorted(u, _last(ends)).movedim(-1, 0)
     elif scheme is systematic:
         below = torch.ceil(n_draws * ends - uniform((1, *log_w.shape[1:]), generator))
     elif scheme is stratified:
