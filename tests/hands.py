@@ -1,14 +1,25 @@
 """What a person does with a scene of the drag engine, and what they read from it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from playwright.sync_api import Page
 
-ANSWERED = """before => {
-  const idle = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]");
+IDLE = '"[data-testid=stApp][data-test-script-state=notRunning]"'
+ANSWERED = f"""before => {{
+  const idle = document.querySelector({IDLE});
   return idle && Number(document.querySelector(".lab-scene")?.dataset.settled) > before;
-}"""
+}}"""
+# The number of the message shown, once nothing runs and what has arrived is taken in: a scene's
+# modules hand a message over some tasks after the page's text has changed.
+STANDING = f"""async () => {{
+  const shown = () => document.querySelector({IDLE})
+    && document.querySelector(".lab-scene")?.dataset.settled;
+  const before = shown();
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return before && shown() === before ? Number(before) : null;
+}}"""
 
 
 class Card(NamedTuple):
@@ -38,6 +49,15 @@ def cards(page: Page) -> dict[str, Card]:
     return {name: Card(value, note) for name, value, note in found}
 
 
+def query(page: Page) -> dict[str, str]:
+    """The settings in the address, the defaults left out.
+
+    Asked of the page itself: what Playwright knows of an address may be older than the picture.
+    """
+    search = page.evaluate("location.search")
+    return {name: values[0] for name, values in parse_qs(search.removeprefix("?")).items()}
+
+
 def turn(page: Page, **settings: object) -> dict[str, Card]:
     """Go to other settings by the address alone, as a step in the history does; the cards then.
 
@@ -57,13 +77,18 @@ def knob(page: Page, name: str):
     return page.locator(f".lab-knob[data-name={name}]")
 
 
+def take(page: Page, name: str) -> tuple[float, float]:
+    """Take a handle by the mouse, once it stands still; where the mouse is then."""
+    knob(page, name).hover()
+    box = knob(page, name).bounding_box()
+    page.mouse.down()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def drag(page: Page, name: str, dx: float, dy: float = 0) -> None:
     """Take a handle by the mouse, move it in a few steps, let it go, and wait for the report."""
-    box = knob(page, name).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     with answered(page):
-        page.mouse.move(x, y)
-        page.mouse.down()
+        x, y = take(page, name)
         page.mouse.move(x + dx / 2, y + dy / 2)
         page.mouse.move(x + dx, y + dy)
         page.mouse.up()
@@ -75,6 +100,19 @@ def press(page: Page, name: str, *keys: str) -> None:
         knob(page, name).focus()
         for key in keys:
             page.keyboard.press(key)
+
+
+def undo(page: Page, until: Callable[[], bool], most: int) -> None:
+    """Take keys back until all is as it was, by so many presses of Ctrl+Z at most.
+
+    Keys in quick succession are one step; a slow machine spreads them over several.
+    """
+    for _ in range(most):
+        with answered(page):
+            page.keyboard.press("Control+z")
+        if until():
+            return
+    raise AssertionError(f"{most} presses of Ctrl+Z have not led back")
 
 
 class answered:  # noqa: N801 - reads as a word in a with statement
@@ -89,8 +127,10 @@ class answered:  # noqa: N801 - reads as a word in a with statement
         self.page = page
 
     def __enter__(self) -> None:
-        shown = self.page.locator(".lab-scene[data-settled]").first
-        self.before = int(shown.get_attribute("data-settled"))
+        self.before = None
+        while self.before is None:
+            self.page.wait_for_function(ANSWERED, arg=0)
+            self.before = self.page.evaluate(STANDING)
 
     def __exit__(self, kind, *rest: object) -> None:
         if kind is None:

@@ -12,12 +12,10 @@ from html import unescape
 from typing import NamedTuple
 
 import numpy as np
+import patience
 from streamlit.testing.v1 import AppTest
 
 from iwae_core.places import PAGES
-
-# A run that trains nothing takes well under a second; a cold import of torch takes a few.
-TIMEOUT = 60
 
 
 def open_page(name: str, **query: object) -> AppTest:
@@ -27,7 +25,7 @@ def open_page(name: str, **query: object) -> AppTest:
     """
     if name in ("train", "twins") and "run" not in query and "pair" not in query:
         query = {"opens": "still", **query}
-    app = AppTest.from_file(str(PAGES / "registry.py"), default_timeout=TIMEOUT)
+    app = AppTest.from_file(str(PAGES / "registry.py"), default_timeout=patience.SECONDS)
     if name != "home":
         app.run()  # the navigation must know its pages before one can be switched to
         app.switch_page(f"{name}.py")
@@ -99,16 +97,17 @@ def cards(app: AppTest) -> dict[str, Card]:
     }
 
 
-def until(app: AppTest, found: Callable[[], object], seconds: float = 60) -> None:
+def until(app: AppTest, found: Callable[[], object]) -> None:
     """Run the page again until what a worker works out for it has arrived."""
-    for _ in range(int(5 * seconds)):
+    end = time.monotonic() + patience.SECONDS
+    while True:
         assert_no_error(app)
         with contextlib.suppress(ValueError):  # a scene that is not there yet
             if found():
                 return
+        assert time.monotonic() < end, "nothing has arrived"
         time.sleep(0.2)
         app.run()
-    raise AssertionError(f"nothing has arrived within {seconds} s")
 
 
 def predict(app: AppTest, answer: str) -> AppTest:
@@ -129,6 +128,14 @@ def code(app: AppTest, name: str) -> str:
 def prose(app) -> list[str]:
     """The page's Markdown, its unbreakable spaces like any others."""
     return [element.value.replace("\N{NO-BREAK SPACE}", " ") for element in app.markdown]
+
+
+def set_by_the_script(app: AppTest) -> list[str]:
+    """Labels of the controls whose value the page's last run sent to the browser.
+
+    There it takes the place of what the reader has chosen or typed meanwhile.
+    """
+    return [one.proto.label for one in app.main if getattr(one.proto, "set_value", False)]
 
 
 def assert_no_error(app: AppTest) -> None:
@@ -158,9 +165,9 @@ def box(app: AppTest, label: str):
     return found
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object]) -> None:
     """Wait for something that happens beside the page, in a worker or a thread."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + patience.SECONDS
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

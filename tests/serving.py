@@ -1,6 +1,7 @@
 """Start the real server on a free port, wait for it, and end it by its process id."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -15,10 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from iwae_core.places import APP
+import patience
+import psutil
 
-# A cold start imports torch twice (server and workers) on a machine that other tests share.
-START_SECONDS = 90
+from iwae_core.places import APP
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Server:
         """Status, headers (lower case) and body of one address."""
         request = urllib.request.Request(self.url + path, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=patience.SECONDS) as answer:
                 return answer.status, _lower(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -47,21 +48,41 @@ class Server:
         """Return when the imports and the worker pool are ready."""
         wait_for(lambda: self.health()["warm"], "the server did not get warm", self)
 
+    @contextlib.contextmanager
+    def without_workers(self) -> Iterator[None]:
+        """Let no worker process go on meanwhile: work under way stays so, on any machine."""
+        workers = psutil.Process(self.process.pid).children(recursive=True)
+        for worker in workers:
+            worker.suspend()
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.resume()
+
 
 def _lower(headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
+# Below those that a system gives to whoever asks for any, so that nobody gets one between our
+# look at it and the server's start. Test processes have neighboring numbers, and each its ports.
+_ports = itertools.count(20_000 + 40 * (os.getpid() % 300))
+
+
 def free_port() -> int:
     """A port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 def wait_for(condition, complaint: str, server: Server | None = None) -> None:
     """Poll until ``condition()`` holds; connection errors mean "not yet"."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + patience.SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             if condition():
@@ -107,12 +128,12 @@ def serve(command=lab_command, cwd: Path | None = None, **environment: str) -> I
             stop(process)
 
 
-def stop(process: subprocess.Popen) -> int:
-    """Ask the process to end, as Ctrl+C does, and insist after 20 seconds."""
+def stop(process: subprocess.Popen, seconds: float = 60) -> int:
+    """Ask the process to end, as Ctrl+C does, and insist after a while."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait()

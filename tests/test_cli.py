@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 
+import patience
 import pytest
 import serving
 
@@ -12,7 +13,10 @@ from iwae_core import __version__, cli
 
 def run(*arguments):
     return subprocess.run(
-        [*serving.lab_command(8501)[:1], *arguments], capture_output=True, text=True, timeout=60
+        [*serving.lab_command(8501)[:1], *arguments],
+        capture_output=True,
+        text=True,
+        timeout=patience.SECONDS,
     )
 
 
@@ -74,4 +78,4 @@ def test_help_needs_no_torch():
     code = (
         "import sys; from iwae_core import cli; cli._parser([]); sys.exit('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=patience.SECONDS).returncode == 0

@@ -9,6 +9,7 @@ import sys
 import time
 
 import numpy as np
+import patience
 import pytest
 import torch
 from commands import SMALL, assert_same_curve, curve, lines, train
@@ -68,7 +69,7 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(tmp_path):
             break
     time.sleep(0.3)
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=30)
+    process.wait(timeout=patience.SECONDS)
     process.stdout.close()
     goal = training.load(tmp_path / "killed").step + 7
     assert saved < goal
@@ -206,7 +207,7 @@ cli.main(sys.argv[1:])
         [sys.executable, "-c", program, *options],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience.SECONDS,
         check=True,
     )
     found = json.loads(done.stdout.splitlines()[-1])

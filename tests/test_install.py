@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import patience
 import pytest
 
 from iwae_core.places import APP
@@ -29,7 +30,7 @@ def install(tmp_path, path, *arguments, **environment):
         env={"PATH": str(path), "VENV": "venv", "HOME": str(tmp_path), **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience.SECONDS,
     )
 
 

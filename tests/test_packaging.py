@@ -8,6 +8,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import patience
 import pytest
 import serving
 
@@ -25,7 +26,7 @@ def wheel(tmp_path_factory):
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), APP],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=patience.SECONDS,
     )
     (built,) = folder.glob("*.whl")
     return built
@@ -42,7 +43,7 @@ def installed(wheel, tmp_path_factory):
         [*pip, "install", "--no-deps", "--no-index", str(wheel)],
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=patience.SECONDS,
     )
     # The other packages are those of this environment; torch alone is 200 MB to install again.
     # Plain paths in a .pth are searched, but the .pth of our editable install there is not run.

@@ -11,7 +11,7 @@ from iwae_core.runtime.store import MOST_NAME
 from iwae_core.runtime.store_record import Record
 from iwae_core.runtime.store_schema import told
 from iwae_core.training import LIVE_FIELDS
-from iwae_core.ui import browser, desk, kept_list, player, runs
+from iwae_core.ui import browser, desk, kept_list, player, runs, widgets
 from iwae_core.ui import kept_said as said
 from iwae_core.ui import kept_session as sessions
 from iwae_core.ui.kept_session import RUN, STEP, Adopt, arrive, play, watch
@@ -122,7 +122,7 @@ def _this_run(
     is_mine = sessions.session().is_mine
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")
     if is_mine:
-        st.session_state[_NAME] = shown.name
+        widgets.put(_NAME, shown.name)
         left.text_input(
             "Name of this run",
             key=_NAME,
@@ -132,7 +132,7 @@ def _this_run(
             args=(keeper, shown.id),
         )
     last = max(shown.step, run.status().step if is_mine else 0)
-    st.session_state[STEP] = min(st.session_state.get(STEP, last), last)
+    widgets.put(STEP, min(st.session_state.get(STEP, last), last))
     middle.number_input("Fork at step", 0, last, key=STEP, step=1)
     right.button(
         "Fork",

@@ -1,7 +1,7 @@
 """The list of kept runs: a tree in a table, and what one may do with those chosen from it."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import streamlit as st
@@ -9,11 +9,11 @@ import streamlit as st
 from iwae_core.runtime import kept_bundle
 from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.store_record import Record
-from iwae_core.ui import charts, code, past
+from iwae_core.ui import charts, code, past, widgets
 from iwae_core.ui import kept_said as said
 from iwae_core.ui import kept_session as sessions
 from iwae_core.ui.kept_session import Adopt
-from iwae_core.ui.kept_titles import Leaf, common_ancestor, title, when
+from iwae_core.ui.kept_titles import Leaf, common_ancestor, labels, title, when
 from iwae_core.ui.url import Link
 from iwae_core.view import branches
 from iwae_core.view.numbers import fixed
@@ -24,7 +24,10 @@ _FILE = "kept.file"
 
 def table(leaves: Sequence[Leaf], shown: str | None, now: float) -> str:
     """The runs as a tree in a table; every run is a link."""
-    rows = "".join(_row(leaf, leaf.record.id == shown, now) for leaf in leaves)
+    called = _labels(leaves)
+    rows = "".join(
+        _row(leaf, called[leaf.record.id], leaf.record.id == shown, now) for leaf in leaves
+    )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Run", "Step", "L₆₄", "When"))
     return (
         '<div class="lab-runs"><table><caption class="lab-hidden">Kept runs; branches stand '
@@ -33,10 +36,14 @@ def table(leaves: Sequence[Leaf], shown: str | None, now: float) -> str:
     )
 
 
-def _row(leaf: Leaf, is_shown: bool, now: float) -> str:
+def _labels(leaves: Sequence[Leaf]) -> dict[str, str]:
+    return labels((one.record.id, title(one.record), one.record.created) for one in leaves)
+
+
+def _row(leaf: Leaf, label: str, is_shown: bool, now: float) -> str:
     record = leaf.record
     mark = "↳ " if leaf.depth else ""
-    name = f'<a href="train?run={record.id}" target="_self">{escape(title(record))}</a>'
+    name = f'<a href="train?run={record.id}" target="_self">{escape(label)}</a>'
     here = ' <span class="here">on this page</span>' if is_shown else ""
     stop = f'<div class="note">stopped: {escape(record.stop.cause)}</div>' if record.stop else ""
     bound = "" if record.bound_64 is None else fixed(record.bound_64)
@@ -52,13 +59,13 @@ def actions(keeper: Keeper, link: Link, adopt: Adopt, leaves: Sequence[Leaf]) ->
     """Choose runs, and open, export, delete or compare them."""
     by_id = {leaf.record.id: leaf.record for leaf in leaves}
     chosen_ids = [i for i in st.session_state.get(_CHOSEN, []) if i in by_id]
-    st.session_state[_CHOSEN] = chosen_ids
-    labels = {i: f"{title(record)} · step {record.step:,}" for i, record in by_id.items()}
+    called = _labels(leaves)
+    widgets.put_choice(_CHOSEN, chosen_ids, called)
     st.multiselect(
         "Choose runs",
         list(by_id),
         key=_CHOSEN,
-        format_func=labels.__getitem__,
+        format_func=called.__getitem__,
         placeholder="One to open, export or delete; two or more to compare",
     )
     chosen = [by_id[i] for i in st.session_state[_CHOSEN]]
@@ -96,7 +103,7 @@ def actions(keeper: Keeper, link: Link, adopt: Adopt, leaves: Sequence[Leaf]) ->
             args=(functools.partial(_delete, keeper, link, chosen),),
         )
     if len(chosen) > 1:
-        _compare(keeper, chosen, list(by_id.values()))
+        _compare(keeper, chosen, called, list(by_id.values()))
 
 
 def _count(n: int) -> str:
@@ -130,13 +137,18 @@ def script(bundle: kept_bundle.Bundle) -> str:
     )
 
 
-def _compare(keeper: Keeper, chosen: Sequence[Record], everything: Sequence[Record]) -> None:
+def _compare(
+    keeper: Keeper,
+    chosen: Sequence[Record],
+    called: Mapping[str, str],
+    everything: Sequence[Record],
+) -> None:
     compared = []
     for record in chosen:
         keeper.flush(record.id)
         _, held_out, _ = keeper.store.curves(record.id, record.step)
         steps, bound_1, bound_64 = held_out[:, 0], held_out[:, 1], held_out[:, -1]
-        compared.append(branches.Branch(title(record), record.step, steps, bound_1, bound_64))
+        compared.append(branches.Branch(called[record.id], record.step, steps, bound_1, bound_64))
     parted = common_ancestor(chosen, everything)
     comparison = branches.Comparison(
         tuple(record.id for record in chosen), tuple(compared), parted

@@ -44,6 +44,27 @@ def title(record: Record) -> str:
     return f"{what}, K = {config.get('n_samples')} on {where}"
 
 
+def labels(titles: Iterable[tuple[str, str, float]]) -> dict[str, str]:
+    """What runs are called in one list, by id: equal titles are numbered, the first begun bare.
+
+    A run keeps its label while it goes on and while others come after it.
+
+    Args:
+        titles: The id, the title and the second of the beginning of each.
+
+    >>> labels([("b", "IWAE", 2.0), ("a", "IWAE", 1.0), ("c", "VAE", 3.0)])
+    {'a': 'IWAE', 'b': 'IWAE (2)', 'c': 'VAE'}
+    """
+    found: dict[str, str] = {}
+    for one, name, _ in sorted(titles, key=lambda each: each[2]):
+        label, n = name, 1
+        while label in found.values():
+            n += 1
+            label = f"{name} ({n})"
+        found[one] = label
+    return found
+
+
 def _changes(record: Record) -> str:
     """What a branch did differently at its first step, as ``K = 50 ``."""
     told: dict[str, Any] = {}

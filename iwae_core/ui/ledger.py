@@ -104,7 +104,10 @@ def place(link: Link, entry: Claim) -> None:
             link.set(CLAIM, st.session_state[_WANTED])
 
     told = revealed(link, entry)
-    if key in st.session_state:  # another label would make another box, and that one is closed
+    was_told = st.session_state.get(f"{key}.told", told)
+    st.session_state[f"{key}.told"] = told
+    if key in st.session_state and told != was_told:
+        # Another label makes another box, which would be closed.
         st.session_state[key] = st.session_state[key]
     box = st.expander(
         f"**{entry.verdict.capitalize()}** · {entry.sentence}" if told else entry.sentence,

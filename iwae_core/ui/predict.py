@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from iwae_core.ui import widgets
 from iwae_core.ui.fields import ChoiceField
 from iwae_core.ui.url import Link
 
@@ -57,7 +58,7 @@ def ask(
         raise ValueError(f"field {field.name!r} has other answers than {sorted(answers)}")
     given = link.value(field)
     key = f"{link.key(field)}.picked"
-    st.session_state[key] = None if given == OPEN else given
+    widgets.put(key, None if given == OPEN else given)
 
     def take() -> None:
         link.set(field, st.session_state[key] or OPEN)

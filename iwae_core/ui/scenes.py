@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import streamlit as st
 
 from iwae_core.evaluation.studies import scene as studies
+from iwae_core.ui import widgets
 from iwae_core.ui.fields import Field
 from iwae_core.ui.url import Link
 
@@ -49,7 +50,7 @@ def choose(
     """
     shown = next((name for name, scene in scenes.items() if _is_on(link, fields, scene)), OWN)
     key = f"{link.key(next(iter(fields.values())))}.scene"
-    st.session_state[key] = shown
+    widgets.put(key, shown)
 
     def set_up() -> None:
         chosen = st.session_state[key]

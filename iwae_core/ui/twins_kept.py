@@ -12,7 +12,7 @@ from iwae_core.runtime.store import MOST_NAME
 from iwae_core.runtime.store_schema import told
 from iwae_core.runtime.twins import TwinRun
 from iwae_core.training import TrainConfig
-from iwae_core.ui import browser, first_steps, twins, twins_list, twins_live
+from iwae_core.ui import browser, first_steps, twins, twins_list, twins_live, widgets
 from iwae_core.ui import kept_said as said
 from iwae_core.ui.desk import Desk, RecordField, keeper
 from iwae_core.ui.url import Link
@@ -145,7 +145,7 @@ def _contents(store: Keeper, link: Link) -> None:
 
 
 def _name(store: Keeper, records: Records) -> None:
-    st.session_state[_NAME] = records[0].name
+    widgets.put(_NAME, records[0].name)
 
     def rename() -> None:
         name = str(st.session_state[_NAME]).strip()

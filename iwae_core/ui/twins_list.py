@@ -13,7 +13,7 @@ from iwae_core.runtime import kept_bundle
 from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.kept_pairs import Records
 from iwae_core.runtime.store_record import Record
-from iwae_core.ui import kept_list, kept_titles, twins_live
+from iwae_core.ui import kept_list, kept_titles, twins_live, widgets
 from iwae_core.ui import kept_said as said
 from iwae_core.view.numbers import fixed
 
@@ -40,7 +40,10 @@ def _side(record: Record) -> str:
 
 def table(pairs: Sequence[Records], shown: str, now: float) -> str:
     """The pairs as a table; each is a link, and so is each of its runs."""
-    rows = "".join(_row(records, records[0].id == shown, now) for records in pairs)
+    called = _labels(pairs)
+    rows = "".join(
+        _row(records, called[records[0].id], records[0].id == shown, now) for records in pairs
+    )
     names = ("Pair", "Step", "L₆₄ of A, B", "When")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
@@ -49,9 +52,13 @@ def table(pairs: Sequence[Records], shown: str, now: float) -> str:
     )
 
 
-def _row(records: Records, is_shown: bool, now: float) -> str:
+def _labels(pairs: Sequence[Records]) -> dict[str, str]:
+    return kept_titles.labels((each[0].id, title(each), each[0].created) for each in pairs)
+
+
+def _row(records: Records, label: str, is_shown: bool, now: float) -> str:
     first = records[0]
-    name = f'<a href="twins?pair={first.id}" target="_self">{escape(title(records))}</a>'
+    name = f'<a href="twins?pair={first.id}" target="_self">{escape(label)}</a>'
     here = ' <span class="here">on this page</span>' if is_shown else ""
     sides = ", ".join(
         f'<a href="train?run={record.id}" target="_self">{side} alone</a>'
@@ -75,13 +82,14 @@ def actions(
 ) -> None:
     """Choose a pair, and open, export or delete it."""
     by_id = {records[0].id: records for records in pairs}
-    if st.session_state.get(_CHOSEN) not in by_id:
-        st.session_state[_CHOSEN] = None
+    called = _labels(pairs)
+    held = st.session_state.get(_CHOSEN)
+    widgets.put_choice(_CHOSEN, held if held in by_id else None, called)
     chosen = st.selectbox(
         "Choose a pair",
         list(by_id),
         key=_CHOSEN,
-        format_func=lambda i: f"{title(by_id[i])} · step {by_id[i][0].step:,}",
+        format_func=called.__getitem__,
         placeholder="To open, export or delete",
     )
     none = chosen is None

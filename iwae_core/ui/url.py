@@ -10,7 +10,6 @@ a word, one widget at a time; a reader of a mistyped link would study the wrong 
 """
 
 import dataclasses
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,8 +25,6 @@ T = TypeVar("T")
 Defaults = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 _CURRENT_PAGE = "url/page"
-# A whole run this soon after another one's write may still carry the address from before it.
-_STALE_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -36,9 +33,6 @@ class _Memory:
 
     values: dict[str, Any]
     messages: list[str] = dataclasses.field(default_factory=list)
-    address: dict[str, str] = dataclasses.field(default_factory=dict)  # as last written or read
-    previous: dict[str, str] = dataclasses.field(default_factory=dict)  # the one before
-    written_at: float = -1.0
 
 
 def turn_to(page: str) -> None:
@@ -132,16 +126,12 @@ class Link:
         return moved
 
     def _address_is_news(self, arrived: bool) -> bool:
-        if _in_fragment():  # one of its controls asked, and may carry the address from before
-            return False
-        address = st.query_params.to_dict()
         if arrived:
             # The navigation drops the query: a bare address means "as I left it".
-            return bool(address)
-        if address == self._memory.address:
-            return False
-        late = time.monotonic() - self._memory.written_at < _STALE_SECONDS
-        return not (late and address == self._memory.previous)
+            return bool(st.query_params.to_dict())
+        # Any other run may carry an address from before the one written last, however slow the
+        # browser is to hear of that.
+        return _goes_through_history()
 
     def _adopt(self, address: dict[str, str]) -> None:
         self._memory.messages = [
@@ -174,19 +164,14 @@ class Link:
             for name, field in self._fields.items()
             if values[name] != given.get(name, field.default)
         }
-        current = st.query_params.to_dict()
-        if address != current:
+        if address != st.query_params.to_dict():
             st.query_params.from_dict(address)
-            # After a write from a fragment a whole run comes from somebody who goes back.
-            self._memory.written_at = -1.0 if _in_fragment() else time.monotonic()
-        if address != self._memory.address:
-            self._memory.previous, self._memory.address = self._memory.address, address
 
 
-def _in_fragment() -> bool:
-    """Whether only a fragment of the page runs, and not the whole of it."""
+def _goes_through_history() -> bool:
+    """Whether the page runs because its reader goes back or forward in the browser's history."""
     context = get_script_run_ctx()
-    return context is not None and bool(context.fragment_ids_this_run)
+    return context is not None and context.is_history_navigation
 
 
 def _plain(text: str, limit: int = 24) -> str:

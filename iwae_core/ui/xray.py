@@ -19,7 +19,7 @@ from iwae_core.models.networks import Mlp
 from iwae_core.places import ASSETS
 from iwae_core.sampling.psis import MIN_DRAWS
 from iwae_core.training import load, model_of
-from iwae_core.ui import canvas, code, controls, predict
+from iwae_core.ui import canvas, code, controls, predict, widgets
 from iwae_core.ui.fields import BoolField, ChoiceField, Field, FloatField, IntField, SeedField
 from iwae_core.ui.training_fields import WordField
 from iwae_core.ui.url import Link
@@ -152,7 +152,7 @@ def main_controls(link: Link) -> None:
 def _start_from(link: Link) -> None:
     key = f"{link.key(DRAWING)}.start"
     shown = link.value(DRAWING)
-    st.session_state[key] = next((name for name, each in starts().items() if each == shown), None)
+    widgets.put(key, next((name for name, each in starts().items() if each == shown), None))
 
     def take() -> None:
         if chosen := st.session_state[key]:

@@ -1,24 +1,46 @@
 """A real server and a real Chromium, once per session; a page that complains fails its test."""
 
+import json
 import os
 import re
 import warnings
 
 import chromium as browser_choice
+import httpx
+import patience
 import pytest
 import serving
+
+from iwae_core.runtime.wire import unpack
 
 # Opened at /page, Streamlit's front end asks whether the server lives below /page/; 404 means no.
 STREAMLIT_PROBE = re.compile(r"^http://[^/]+/\w+/_stcore/(health|host-config)$")
 
-# Training has the lowest priority on a machine, and other tests may want all of it.
-PATIENCE_MS = 90_000
+# What a page says of itself, for the report of a test that has failed.
+STANDING = """() => ({
+  address: location.href,
+  script: document.querySelector("[data-testid=stApp]")?.dataset.testScriptState,
+  pictures: [...document.querySelectorAll(".lab-scene, .lab-train, .lab-pair, .lab-chart")]
+    .map((node) => ({ kind: node.className, ...node.dataset })),
+  focus: document.activeElement?.outerHTML.slice(0, 200),
+  text: document.querySelector("[data-testid=stMain]")?.innerText.replace(/\\s+/g, " "),
+})"""
+REPORT_MS = 15_000  # a page that hangs is not waited for
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call" and report.failed:
+        for n, visitor in enumerate(getattr(item, "visitors", ()), 1):
+            report.sections.append((f"Page of visitor {n}", visitor.describe()))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +65,9 @@ def chromium():
             warnings.simplefilter("always")
             warnings.warn(f"BROWSER TESTS SKIPPED: {reason}", stacklevel=1)
         pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=patience.MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=browser_choice.ARGUMENTS)
         yield browser
@@ -57,8 +80,9 @@ class Visitor:
     def __init__(self, browser, server, **context):
         self.server = server
         self.complaints = []
+        self.live = ""  # where the page asks for news of its run
         self.context = browser.new_context(**context)
-        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.set_default_timeout(patience.MS)
         self.page = self.context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
@@ -70,6 +94,8 @@ class Visitor:
             self.complaints.append(f"console error: {message.text} ({where})")
 
     def _watch(self, request):
+        if "/live/" in request.url:
+            self.live = request.url.partition("?")[0]
         if not request.url.startswith((self.server.url, "data:", "blob:", "ws://127.0.0.1")):
             self.complaints.append(f"a request left the machine: {request.url}")
 
@@ -89,11 +115,26 @@ class Visitor:
         self.page.get_by_role("heading", level=1).first.wait_for()
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
+    def standing(self):
+        """How the page's run stands by the server's word, which the picture may be behind of."""
+        return unpack(httpx.get(self.live, timeout=patience.SECONDS).content)[0]
+
     def assert_content(self):
         """Hold that nothing on the page is an error, and nothing was complained about."""
         errors = self.page.locator("[data-testid=stException]").all_inner_texts()
         assert not errors, errors
         assert not self.complaints, self.complaints
+
+    def describe(self):
+        """Tell why a test may have failed: the page, its complaints, the server's last words."""
+        try:
+            standing = self.page.locator("html").evaluate(STANDING, timeout=REPORT_MS)
+        except Exception as fault:  # a report must not fail
+            standing = {"no answer": str(fault)}
+        text = (standing.pop("text", None) or "")[:3000]
+        log = self.server.log.read_text().splitlines()[-20:] if self.server.log.exists() else []
+        told = [json.dumps(standing, indent=1, ensure_ascii=False), text, *self.complaints, *log]
+        return "\n".join(filter(None, told))
 
     def wait_for_charts(self):
         """Wait until every chart and scene on the page is painted, and say how many there are."""
@@ -105,9 +146,9 @@ class Visitor:
 
 
 @pytest.fixture
-def visit(chromium, server):
+def visit(chromium, server, request):
     """Make visitors: ``visit(color_scheme="dark")``; each is checked at the end of the test."""
-    visitors = []
+    visitors = request.node.visitors = []
 
     def make(**context):
         visitors.append(Visitor(chromium, server, **context))

@@ -1,7 +1,5 @@
 """Better proposals under the hand: dragged, and the numbers on screen checked."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import hands
 import numpy as np
 import torch
@@ -17,11 +15,6 @@ from iwae_core.view.numbers import digits, fixed, percent, with_error
 
 NAME = "better_proposals"
 N_STATES = 6  # of each part
-
-
-def query(page):
-    """The settings in the address, the defaults left out."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def ask(draws, targets=tuple(choices.TARGETS)):
@@ -152,10 +145,8 @@ def test_what_is_dragged_moves_at_once_and_the_report_follows(visit):
     page = visit().open(NAME, "?part=mixtures")
     hands.ready(page)
     before = hands.cards(page)
-    box = hands.knob(page, "loc1").bounding_box()
-    page.mouse.move(box["x"] + 22, box["y"] + 22)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 62, box["y"] + 22)
+    x, y = hands.take(page, "loc1")
+    page.mouse.move(x + 40, y)
     page.locator(".lab-scene[data-fresh=false]").wait_for()
     assert hands.cards(page)["Estimate"] != before["Estimate"]
     assert hands.cards(page)["Error, balance"].value == "…"
@@ -166,18 +157,18 @@ def test_what_is_dragged_moves_at_once_and_the_report_follows(visit):
         page.get_by_role("button", name="Balance heuristic").click()
     with hands.answered(page):
         page.get_by_role("button", name="Resampling").click()
-    assert query(page)["weights"] == "balance"
-    assert query(page)["then"] == "resampled"
+    assert hands.query(page)["weights"] == "balance"
+    assert hands.query(page)["then"] == "resampled"
 
 
 def test_the_rare_event_and_the_board_are_dragged(visit):
     page = visit().open(NAME, "?part=rare")
     hands.ready(page)
     hands.drag(page, "shift", -60)
-    assert float(query(page)["shift"]) < 4
+    assert float(hands.query(page)["shift"]) < 4
     hands.drag(page, "a", -40)
-    assert float(query(page)["a"]) < 4
+    assert float(hands.query(page)["a"]) < 4
     error = hands.turn(page, part="board", K=40)["Importance sampling"].value
     hands.drag(page, "loc", -50)
-    assert float(query(page)["loc"]) < 1
+    assert float(hands.query(page)["loc"]) < 1
     assert hands.cards(page)["Importance sampling"].value != error

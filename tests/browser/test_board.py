@@ -1,7 +1,5 @@
 """Train K by test K under the hand: cells picked by mouse and keys, and what the cards say."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import hands
 import pytest
 
@@ -12,10 +10,6 @@ from iwae_core.view.numbers import fixed
 
 NAME = "board"
 PHONE = {"width": 390, "height": 844}
-
-
-def query(page):
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def signed(difference):
@@ -52,16 +46,14 @@ def test_cells_are_picked_by_keys_and_the_warning_comes_and_goes(visit, report):
     warning = page.get_by_text("Different rulers.")
     assert not warning.count()
     hands.press(page, "two", "ArrowRight", "ArrowRight")
-    assert query(page)["two"] == "9"
+    assert hands.query(page)["two"] == "9"
     assert_cards(page, report, (0, 0), (1, 2))
     warning.wait_for()
     hands.press(page, "one", "ArrowRight", "ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown")
-    assert query(page)["one"] == "16"
+    assert hands.query(page)["one"] == "16"
     assert_cards(page, report, (2, 2), (1, 2))
     warning.wait_for(state="detached")
-    with hands.answered(page):
-        page.keyboard.press("Control+z")
-    assert "one" not in query(page)  # back at its default
+    hands.undo(page, lambda: "one" not in hands.query(page), most=4)
 
 
 def test_a_click_picks_a_cell_on_a_phone(visit, report):
@@ -73,10 +65,10 @@ def test_a_click_picks_a_cell_on_a_phone(visit, report):
     assert box["x"] + box["width"] <= PHONE["width"]
     with hands.answered(page):
         canvas.click(position={"x": box["width"] - 20, "y": 46 + 3.7 * 62})
-    assert query(page) == {"answer": "one", "one": "7", "two": "27"}
+    assert hands.query(page) == {"answer": "one", "one": "7", "two": "27"}
     assert_cards(page, report, (1, 0), (3, 6))
     hands.drag(page, "two", 0, -2 * 62)
-    assert query(page)["two"] == "13"
+    assert hands.query(page)["two"] == "13"
     assert_cards(page, report, (1, 0), (1, 6))
 
 
@@ -90,7 +82,7 @@ def test_the_board_is_uncovered_by_a_prediction(visit):
         page.get_by_role("radio", name="K = 64").or_(
             page.get_by_role("button", name="K = 64", exact=True)
         ).first.click()
-    assert query(page)["answer"] == "most"
+    assert hands.query(page)["answer"] == "most"
     page.get_by_text("although its ELBO is the worst of all").wait_for()
     alt = page.locator(".lab-scene canvas").get_attribute("aria-label")
     assert "only the first ruler is uncovered" not in alt

@@ -1,7 +1,5 @@
 """Borrowed samples under the hand: dragged, by keyboard, and every number on screen checked."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import hands
 import numpy as np
 import pytest
@@ -12,11 +10,6 @@ from iwae_core.sampling.psis import MIN_DRAWS
 from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "borrowed_samples"
-
-
-def query(page):
-    """The settings in the address, the defaults left out."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def assert_cards(page, config):
@@ -75,20 +68,18 @@ def test_what_is_dragged_moves_at_once_and_the_report_follows(visit):
     page = visit().open(NAME)
     hands.ready(page)
     before = hands.cards(page)
-    box = hands.knob(page, "peak").bounding_box()
-    page.mouse.move(box["x"] + 22, box["y"] + 22)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 82, box["y"] + 22)
+    x, y = hands.take(page, "peak")
+    page.mouse.move(x + 60, y)
     page.locator(".lab-scene[data-fresh=false]").wait_for()
     assert hands.cards(page)["Estimate"] != before["Estimate"]
     assert hands.cards(page)["k-hat"].value == "…"
-    assert query(page) == {}
+    assert hands.query(page) == {}
     page.mouse.up()
     hands.ready(page)
-    assert_cards(page, WeightingConfig(loc=float(query(page)["loc"]), seed=2))
+    assert_cards(page, WeightingConfig(loc=float(hands.query(page)["loc"]), seed=2))
     hands.drag(page, "right", 40)
     hands.drag(page, "left", -25)
-    found = query(page)
+    found = hands.query(page)
     assert_cards(
         page, WeightingConfig(loc=float(found["loc"]), scale=float(found["scale"]), seed=2)
     )
@@ -97,12 +88,12 @@ def test_what_is_dragged_moves_at_once_and_the_report_follows(visit):
 def test_a_keyboard_alone_can_do_the_lesson(visit):
     page = visit().open(NAME)
     hands.press(page, "peak", "ArrowLeft", "ArrowLeft", "Shift+ArrowLeft")
-    assert float(query(page)["loc"]) == pytest.approx(0.5 - 12 * 0.05)
+    assert float(hands.query(page)["loc"]) == pytest.approx(0.5 - 12 * 0.05)
     hands.press(page, "right", "Shift+ArrowRight")
-    assert float(query(page)["scale"]) == pytest.approx(1.7)
+    assert float(hands.query(page)["scale"]) == pytest.approx(1.7)
     hands.press(page, "tail", "ArrowDown", "ArrowDown")
-    assert query(page)["family"] == "student_t"
-    assert float(query(page)["df"]) == 10
+    assert hands.query(page)["family"] == "student_t"
+    assert float(hands.query(page)["df"]) == 10
     state = WeightingConfig(family="student_t", loc=-0.1, scale=1.7, df=10.0, seed=2)
     assert_cards(page, state)
     tail = hands.knob(page, "tail")
@@ -110,18 +101,15 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
     assert tail.get_attribute("aria-valuetext") == "10 degrees of freedom"
     said = page.locator(".lab-scene [aria-live]").inner_text()
     assert digits(weighting.run(state).ess) in said
-    with hands.answered(page):
-        page.keyboard.press("Control+z")
-    assert query(page).get("family", "normal") == "normal"
+    hands.undo(page, lambda: hands.query(page).get("family", "normal") == "normal", most=2)
     # The prediction and what it reveals, by keys alone.
     worse = page.get_by_role("radio", name="Worse").or_(page.get_by_role("button", name="Worse"))
-    worse.first.focus()
-    page.keyboard.press("Enter")
+    worse.first.press("Enter")
     show = page.get_by_role("button", name="Show me the narrow q")
-    show.focus()
+    show.wait_for()
     with hands.answered(page):
-        page.keyboard.press("Enter")
-    assert query(page)["scale"] == "0.5"
+        show.press("Enter")
+    assert hands.query(page)["scale"] == "0.5"
     narrow = WeightingConfig(loc=1.0, scale=0.5, integrand="z_squared", seed=2)
     assert_cards(page, narrow)
 
@@ -129,25 +117,27 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
 def test_a_preset_moves_the_scene_and_back_in_history_undoes_it(visit):
     page = visit().open(NAME)
     hands.drag(page, "peak", 60)
-    moved = query(page)["loc"]
+    moved = hands.query(page)["loc"]
     hands.drag(page, "peak", -90)
-    assert query(page).get("loc") != moved
+    assert hands.query(page).get("loc") != moved
     with hands.answered(page):
         page.go_back()  # at once: nobody waits for the address
-    assert query(page)["loc"] == moved
+    assert hands.query(page)["loc"] == moved
     assert_cards(page, WeightingConfig(loc=float(moved), seed=2))
 
 
 def test_a_target_is_drawn_with_the_pointer(visit):
     page = visit().open(NAME, "?target=drawn.A_A&scale=3&loc=0")
     hands.ready(page)
-    box = page.locator(".lab-stage canvas").bounding_box()
+    canvas = page.locator(".lab-stage canvas")
     with hands.answered(page):
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 140)
+        box = canvas.bounding_box()
+        canvas.hover(position={"x": 0.5 * box["width"], "y": 140})
+        box = canvas.bounding_box()
         page.mouse.down()
         page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 30, steps=4)
         page.mouse.up()
-    target = query(page)["target"]
+    target = hands.query(page)["target"]
     assert target != "drawn.A_A"
     assert_cards(page, WeightingConfig(target=target, scale=3.0, loc=0.0, seed=2))
 

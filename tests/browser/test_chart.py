@@ -115,7 +115,6 @@ def test_the_address_follows_the_control_and_history_moves_it_back(chart):
     page = chart.page
     move(chart)
     page.wait_for_function("location.search === '?K=6'")
-    page.wait_for_timeout(600)  # past the time in which an old address counts as late
     page.go_back()
     page.wait_for_function("document.querySelector('.lab-chart')._fullData[0].x.length === 5")
     assert page.locator("input[type=range]").first.get_attribute("aria-valuetext") == "5"

@@ -1,11 +1,9 @@
 """The Train page at its own opening: it takes its first steps, and whoever presses takes over."""
 
+import hands
 import pytest
-
-from iwae_core.training import TrainConfig
-from iwae_core.ui import first_steps
-
-PATIENCE_MS = 90_000
+import serving
+from playwright.sync_api import expect
 
 
 def opened(visitor, query):
@@ -16,7 +14,7 @@ def opened(visitor, query):
 
 def until(page, condition):
     picture = "document.querySelector('.lab-train').dataset"
-    page.wait_for_function(f"(({{mode, step}}) => {condition})({picture})", timeout=PATIENCE_MS)
+    page.wait_for_function(f"(({{mode, step, held}}) => {condition})({picture})")
 
 
 def press(page, name):
@@ -27,23 +25,25 @@ def press(page, name):
 def test_the_first_picture_is_full_and_nothing_of_it_is_kept(visit, motion):
     page = opened(visit(reduced_motion=motion), "?data=moons&latents=2&opens=moving")
     until(page, "mode === 'paused' && step === '300'")
-    assert "Paused after its first steps" in page.locator(".lab-train-status").inner_text()
+    expect(page.locator(".lab-train-status")).to_contain_text("Paused after its first steps")
     assert int(page.locator(".lab-train").get_attribute("data-painted")) > 0
-    assert "run=" not in page.url
+    assert "run" not in hands.query(page)
     press(page, "Start over")
     until(page, "mode === 'paused' && step === '0'")
 
 
-def test_a_press_takes_over_at_once(visit):
-    # Dear steps, so that a hand is faster than all of them.
-    page = opened(visit(), "?opens=moving&K=100&batch=200")
-    of_all = first_steps.n_steps((TrainConfig(hidden=(100, 100), n_samples=100, batch_size=200),))
-    press(page, "Pause")
-    until(page, "mode === 'paused'")
-    at = int(page.locator(".lab-train").get_attribute("data-step"))
-    assert at < of_all
+def test_a_press_takes_over_at_once(visit, server):
+    with server.without_workers():  # so that a hand is faster than all of the steps
+        visitor = visit()
+        page = visitor.open("train", "?data=moons&opens=moving")
+        page.wait_for_function("document.querySelector('.lab-train')?.dataset.mode === 'playing'")
+        press(page, "Pause")
+        page.get_by_role("button", name="Play", exact=True).wait_for()
+        serving.wait_for(lambda: visitor.standing()["mode"] == "paused", "no pause", server)
+    until(page, "mode === 'paused' && held !== ''")
+    assert page.locator(".lab-train").get_attribute("data-step") == "0"
     press(page, "Step")
-    until(page, f"mode === 'paused' && step === '{at + 1}'")
+    until(page, "mode === 'paused' && step === '1'")
 
 
 def test_a_run_that_diverges_at_once_says_so_in_words(visit):

@@ -1,7 +1,5 @@
 """Gradients under the hand: four scenes dragged, by keyboard, and their numbers checked."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import hands
 import numpy as np
 import pytest
@@ -19,11 +17,6 @@ NAME = "gradients"
 
 
 TALL = {"width": 1280, "height": 1300}  # what is dragged by the mouse must be in sight
-
-
-def query(page):
-    """The settings in the address, the defaults left out."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def both(values, n=3):
@@ -120,18 +113,16 @@ def test_ten_random_states_of_samples_print_the_numbers_of_the_study(visit):
 def test_q_and_k_are_dragged_and_the_exact_means_follow(visit):
     page = visit(viewport=TALL).open(NAME)
     hands.ready(page)
-    box = hands.knob(page, "mean").bounding_box()
-    page.mouse.move(box["x"] + 22, box["y"] + 22)
-    page.mouse.down()
-    page.mouse.move(box["x"] - 20, box["y"] + 40)
+    x, y = hands.take(page, "mean")
+    page.mouse.move(x - 42, y + 18)
     page.locator(".lab-scene[data-fresh=false]").wait_for()
     assert hands.cards(page)["Encoder: VAE | IWAE"].note == "mean over draws: …"
-    assert query(page) == {}
+    assert hands.query(page) == {}
     page.mouse.up()
     hands.ready(page)
     hands.drag(page, "width", 25)
     hands.drag(page, "samples", 90)
-    found = query(page)
+    found = hands.query(page)
     assert float(found["scale"]) > 1.3
     assert int(found["samples"]) > 8
     assert_samples(
@@ -147,31 +138,30 @@ def test_q_and_k_are_dragged_and_the_exact_means_follow(visit):
 def test_k_moves_along_the_bound_and_the_estimator_is_a_press(visit):
     page = visit(viewport=TALL).open(NAME, "?part=fans")
     hands.press(page, "K", "ArrowRight", "ArrowRight", "ArrowRight")
-    assert query(page)["K"] == "8"
+    assert hands.query(page)["K"] == "8"
     with hands.answered(page):
         page.get_by_role("button", name="Stick the landing", exact=True).click()
-    assert query(page)["estimator"] == "stick_the_landing"
+    assert hands.query(page)["estimator"] == "stick_the_landing"
     assert_fans(page, FansConfig(estimator="stick_the_landing", n_samples=8))
     with hands.answered(page):
         page.get_by_role("button", name="DReG", exact=True).click()
     assert hands.cards(page)["Away from the bound's"].note == "unbiased for the bound"
     hands.drag(page, "K", 600)
-    assert query(page)["K"] == "1024"
+    assert hands.query(page)["K"] == "1024"
 
 
 def test_a_line_is_drawn_before_the_curves_are_shown(visit):
     page = visit().open(NAME, "?part=snr")
     hands.press(page, "guess", "ArrowUp", "ArrowUp", "Shift+ArrowDown")
-    guess = float(query(page)["guess"])
+    guess = float(hands.query(page)["guess"])
     assert guess == pytest.approx(-0.4)
     assert set(hands.cards(page)) == {"Your slope", "Encoder at K = 1"}
-    page.get_by_role("button", name="That is my line").focus()
     with hands.answered(page):
-        page.keyboard.press("Enter")
-    assert query(page)["answer_snr"] == "falls"
+        page.get_by_role("button", name="That is my line").press("Enter")
+    assert hands.query(page)["answer_snr"] == "falls"
     page.get_by_text("Right: it falls.").wait_for()
     hands.press(page, "at", "ArrowRight")
-    assert query(page)["at"] == "128"
+    assert hands.query(page)["at"] == "128"
     assert_snr(page, snr.run(SnrConfig()), "reparameterized", 128)
     assert hands.cards(page)["Slopes"].note.endswith(f"you drew {fixed(guess)}")
 
@@ -179,16 +169,14 @@ def test_a_line_is_drawn_before_the_curves_are_shown(visit):
 def test_the_ring_goes_from_one_way_backward_to_another(visit):
     page = visit(viewport={"width": 390, "height": 844}).open(NAME, "?part=backward&way=exact")
     hands.press(page, "way", "ArrowRight", "ArrowRight", "ArrowRight")
-    assert query(page)["way"] == "truncated_0.1"
+    assert hands.query(page)["way"] == "truncated_0.1"
     shown = hands.cards(page)  # the bias is what the question asks for
     assert [label for label, card in shown.items() if card.value == "?"] == [
         "Bias",
         "Bias over mean",
     ]
-    hands.turn(page, **query(page), answer_backward="none")
+    hands.turn(page, **hands.query(page), answer_backward="none")
     assert_backward(page, "truncated_0.1")
     box = hands.knob(page, "way").bounding_box()
     assert (box["width"], box["height"]) == pytest.approx((44, 44), abs=0.01)
-    with hands.answered(page):
-        page.keyboard.press("Control+z")
-    assert query(page)["way"] == "exact"
+    hands.undo(page, lambda: hands.query(page)["way"] == "exact", most=3)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import serving
+from playwright.sync_api import expect
 
 
 class Runs:
@@ -20,10 +21,9 @@ class Runs:
         self.page = visitor.open("train", query)
         self.wait_for("dataset.held")
 
-    def wait_for(self, condition, seconds=90):
+    def wait_for(self, condition):
         picture = "document.querySelector('.lab-train') ?? {dataset: {}}"
-        asked = f"(({{dataset}}) => {condition})({picture})"
-        self.page.wait_for_function(asked, timeout=1000 * seconds)
+        self.page.wait_for_function(f"(({{dataset}}) => {condition})({picture})")
 
     @property
     def step(self):
@@ -61,8 +61,12 @@ class Runs:
             self.page.keyboard.press("Escape")
             self.visitor.wait()
 
-    def names(self):
-        return self.page.locator(".lab-runs td:first-child a").all_inner_texts()
+    def assert_names(self, *names):
+        expect(self.page.locator(".lab-runs td:first-child a")).to_have_text(names)
+
+    @property
+    def address(self):
+        return self.page.evaluate("location.href")
 
 
 def written(folder):
@@ -82,7 +86,7 @@ def test_after_kill_9_of_the_server_the_address_leads_back_to_the_run(visit, tmp
         runs = Runs(visitor)
         runs.train_to(60)
         seen = runs.step
-        address = runs.page.url.removeprefix(first.url)
+        address = runs.address.removeprefix(first.url)
         # A slice that the picture shows is in the database a moment later, while the run plays on.
         serving.wait_for(lambda: written(tmp_path) >= seen, "no row came", first)
         at = written(tmp_path)
@@ -91,11 +95,12 @@ def test_after_kill_9_of_the_server_the_address_leads_back_to_the_run(visit, tmp
         runs.page.goto("about:blank")
     with serving.serve(IWAE_LAB_DATABASE=database) as second:
         second.wait_until_warm()
+        runs.page.evaluate("1")  # what it complained of has been heard
         visitor.complaints.clear()  # for a moment the browser had lost its server
         visitor.server = second
         runs.page.goto(second.url + address)
         visitor.wait()
-        runs.wait_for(f"Number(dataset.step) >= {at} && dataset.mode === 'paused'", 120)
+        runs.wait_for(f"Number(dataset.step) >= {at} && dataset.mode === 'paused'")
         back = runs.step
         assert back == written(tmp_path)
         bar = runs.page.get_by_role("slider", name="Step of the run to look at")
@@ -108,9 +113,10 @@ def test_after_kill_9_of_the_server_the_address_leads_back_to_the_run(visit, tmp
         runs.wait_for(f"Number(dataset.step) > {back}")
         runs.pause()
         runs.open_box()
-        assert runs.names() == ["IWAE, K = 3 on Two moons"]
+        runs.assert_names("IWAE, K = 3 on Two moons")
         visitor.assert_content()
         runs.page.goto("about:blank")
+        runs.page.evaluate("1")
         visitor.complaints.clear()
 
 
@@ -119,41 +125,40 @@ def test_reload_fork_compare_name_and_delete(visit):
     runs = Runs(visitor)
     runs.train_to(80)
     at = runs.pause()
-    address = runs.page.url
+    address = runs.address
     runs.page.reload()
     visitor.wait()
     runs.wait_for(f"dataset.step === '{at}' && dataset.mode === 'paused'")
-    assert runs.page.url == address
+    assert runs.address == address
     runs.open_box()
     bar = runs.page.get_by_role("slider", name="Step of the run to look at")
     bar.focus()
     bar.press("Home")
     for _ in range(5):
         bar.press("ArrowRight")
-    runs.wait_for("dataset.back === '5'")
+    fork = 5 * int(bar.get_attribute("step"))  # a long run has longer strides
+    runs.wait_for(f"dataset.back === '{fork}'")
     runs.press("Fork here")
     runs.page.wait_for_url(lambda url: url != address)
-    runs.wait_for("dataset.step === '5' && dataset.mode === 'paused' && dataset.back === ''")
+    runs.wait_for(f"dataset.step === '{fork}' && dataset.mode === 'paused' && dataset.back === ''")
     slider = runs.page.get_by_role("slider", name=re.compile("^K"))
     slider.focus()
     slider.press("ArrowRight")
     runs.wait_for("dataset.samples === '4'")
-    runs.train_to(60)
+    runs.train_to(fork + 60)
     runs.pause()
     name = runs.page.get_by_label("Name of this run")
     name.fill("wider | <b>")
     name.press("Enter")
-    runs.page.locator(".lab-runs").get_by_text("wider | <b>").wait_for()
-    assert runs.names() == ["IWAE, K = 3 on Two moons", "wider | <b>"]
+    runs.assert_names("IWAE, K = 3 on Two moons", "wider | <b>")
     runs.choose("IWAE, K = 3", "wider")
     chart = runs.page.locator(".lab-chart[data-painted]")
-    chart.wait_for()
-    assert "they part at step 5" in chart.get_attribute("aria-label")
+    expect(chart).to_have_attribute("aria-label", re.compile(f"they part at step {fork}$"))
     runs.press("Delete")
     runs.press("Delete 2 runs")
     runs.page.get_by_text("Play the run, and it is kept").wait_for()
-    assert runs.names() == []
-    assert "run=" not in runs.page.url
+    runs.assert_names()
+    runs.page.wait_for_function("!location.search.includes('run=')")
 
 
 def test_a_run_goes_out_as_a_file_and_comes_in_again_and_a_broken_file_says_why(visit):
@@ -176,11 +181,13 @@ def test_a_run_goes_out_as_a_file_and_comes_in_again_and_a_broken_file_says_why(
     runs.visitor.wait()
     choose_file.set_input_files(broken | {"buffer": content})
     runs.page.get_by_text(re.compile(f"Imported .* at step {at}")).wait_for()
-    assert sorted(runs.names()) == ["IWAE, K = 3 on Two moons", "imported"]
+    names = runs.page.locator(".lab-runs td:first-child a")
+    expect(names).to_have_count(2)
+    assert sorted(names.all_inner_texts()) == ["IWAE, K = 3 on Two moons", "imported"]
     runs.page.locator("[data-testid=stMultiSelect] input").press("Backspace")
     runs.page.keyboard.press("Escape")
     runs.choose("imported")
-    before = runs.page.url
+    before = runs.address
     runs.press("Open run")
     runs.page.wait_for_url(lambda url: url != before)
     runs.wait_for(f"dataset.step === '{at}' && dataset.mode === 'paused'")
@@ -190,14 +197,15 @@ def test_others_may_look_by_the_link_and_fork_but_not_change(visit):
     teacher = Runs(visit())
     teacher.train_to(30)
     at = teacher.pause()
-    link = teacher.page.url.partition("/train")[2]
+    link = teacher.address.partition("/train")[2]
     pupil = Runs(visit(viewport={"width": 390, "height": 844}, color_scheme="dark"), link)
     pupil.page.get_by_text("You are looking at somebody else").wait_for()
     pupil.wait_for(f"dataset.step === '{at}'")
     buttons = ("Play", "Step", "Start over")
-    assert not any(pupil.page.get_by_role("button", name=n).is_visible() for n in buttons)
+    for name in buttons:
+        expect(pupil.page.get_by_role("button", name=name)).to_be_hidden()
     pupil.open_box()
-    assert pupil.names() == []
+    pupil.assert_names()
     width = pupil.page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
     pupil.press("Fork")

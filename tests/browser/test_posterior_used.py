@@ -1,7 +1,5 @@
 """The posterior really used, under the hand: dragged, by keyboard, and its numbers checked."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import hands
 import numpy as np
 import pytest
@@ -17,10 +15,6 @@ from iwae_core.view.numbers import digits
 
 NAME = "posterior_used"
 TALL = {"width": 1280, "height": 1100}  # the mouse reaches what is in the window only
-
-
-def query(page):
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def assert_cards(page, config, before=""):
@@ -82,19 +76,17 @@ def test_twenty_random_states_print_the_numbers_of_the_core(visit):
 def test_q_moves_at_once_as_a_preview_and_the_exact_report_follows(visit):
     page = visit(viewport=TALL).open(NAME)
     hands.ready(page)
-    box = hands.knob(page, "center").bounding_box()
-    page.mouse.move(box["x"] + 22, box["y"] + 22)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 62, box["y"] - 8)
+    x, y = hands.take(page, "center")
+    page.mouse.move(x + 40, y - 30)
     page.locator(".lab-scene[data-fresh=false]").wait_for()
     preview = hands.cards(page)
     assert preview["KL(q‖p)"].value.startswith("≈ ")
     assert "preview" in preview["KL(q_K‖p)"].note
     assert preview["L_K"].value == "…"
-    assert query(page) == {}
+    assert hands.query(page) == {}
     page.mouse.up()
     hands.ready(page)
-    found = query(page)
+    found = hands.query(page)
     config = PosteriorUsedConfig(loc_1=float(found["x"]), loc_2=float(found["y"]), scale=1.2)
     assert_cards(page, config)
     # The preview read weights off a table: near, and said to be no more than that.
@@ -105,16 +97,14 @@ def test_q_moves_at_once_as_a_preview_and_the_exact_report_follows(visit):
 def test_k_moves_with_exact_weights(visit):
     page = visit(viewport=TALL).open(NAME)
     hands.ready(page)
-    box = hands.knob(page, "K").bounding_box()
-    page.mouse.move(box["x"] + 22, box["y"] + 22)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 82, box["y"] + 22)
+    x, y = hands.take(page, "K")
+    page.mouse.move(x + 60, y)
     page.locator(".lab-scene[data-fresh=false]").wait_for()
     K = int(hands.knob(page, "K").get_attribute("aria-valuenow"))
     during = hands.cards(page)
     page.mouse.up()
     hands.ready(page)
-    assert query(page)["K"] == str(K)
+    assert hands.query(page)["K"] == str(K)
     config = PosteriorUsedConfig(scale=1.2, n_samples=K)
     assert_cards(page, config)
     assert during["KL(q_K‖p)"].value == hands.cards(page)["KL(q_K‖p)"].value
@@ -123,30 +113,29 @@ def test_k_moves_with_exact_weights(visit):
 def test_a_keyboard_alone_can_do_the_lesson(visit):
     page = visit(viewport=TALL).open(NAME)
     hands.press(page, "center", "ArrowRight", "Shift+ArrowRight")
-    assert float(query(page)["x"]) == pytest.approx(0.55)
+    assert float(hands.query(page)["x"]) == pytest.approx(0.55)
     hands.press(page, "lift", "ArrowDown", "ArrowDown")
-    assert float(query(page)["y"]) == pytest.approx(-0.1)
+    assert float(hands.query(page)["y"]) == pytest.approx(-0.1)
     hands.press(page, "scale", "ArrowLeft")
-    assert float(query(page)["scale"]) == pytest.approx(1.15)
+    assert float(hands.query(page)["scale"]) == pytest.approx(1.15)
     hands.press(page, "K", "ArrowUp")
-    assert int(query(page)["K"]) == 12
+    assert int(hands.query(page)["K"]) == 12
     state = PosteriorUsedConfig(loc_1=0.55, loc_2=-0.1, scale=1.15, n_samples=12)
     assert_cards(page, state)
     said = page.locator(".lab-scene [aria-live]").inner_text()
     assert digits(study.run(state).kl_used) in said
     with hands.answered(page):
         page.keyboard.press("Control+z")
-    assert query(page).get("K", "10") == "10"
+    assert hands.query(page).get("K", "10") == "10"
     one = page.get_by_role("radio", name="Still has one").or_(
         page.get_by_role("button", name="Still has one")
     )
-    one.first.focus()
-    page.keyboard.press("Enter")
+    one.first.press("Enter")
     show = page.get_by_role("button", name="Show me q on one mode")
-    show.focus()
+    show.wait_for()
     with hands.answered(page):
-        page.keyboard.press("Enter")
-    assert query(page)["target"] == "two_modes"
+        show.press("Enter")
+    assert hands.query(page)["target"] == "two_modes"
     assert_cards(
         page, PosteriorUsedConfig(target="two_modes", loc_1=2.0, scale=0.6, n_samples=1000)
     )
@@ -155,8 +144,8 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
 def test_the_k_of_the_training_steps_through_its_stops_and_moves_the_right_q(visit):
     page = visit(viewport=TALL).open(NAME, "?part=trained&target=two_modes")
     hands.press(page, "K", "ArrowLeft")
-    assert query(page)["trained_K"] == "10"
-    hands.turn(page, **query(page), answer_trained="same")
+    assert hands.query(page)["trained_K"] == "10"
+    hands.turn(page, **hands.query(page), answer_trained="same")
     assert_trained(page, "two_modes", 10)
 
 

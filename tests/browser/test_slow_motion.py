@@ -1,7 +1,6 @@
 """Slow motion in a real browser: opened, stepped, played, scrubbed, and its numbers checked."""
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import hands
 
@@ -23,8 +22,7 @@ def open_box(visitor, query=""):
 
 
 def phase(page):
-    found = parse_qs(urlsplit(page.url).query).get("slow_phase", ["1"])
-    return float(found[0])
+    return float(hands.query(page).get("slow_phase", "1"))
 
 
 def lit(page):

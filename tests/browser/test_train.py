@@ -12,6 +12,7 @@ class Lab:
     """What a reader sees of the live picture: the numbers it says it has drawn."""
 
     def __init__(self, visitor, query=""):
+        self.visitor = visitor
         self.page = visitor.open("train", query)
         self.page.wait_for_function("document.querySelector('.lab-train')?.dataset.held")
 
@@ -205,10 +206,11 @@ def test_the_speed_is_what_the_slider_says(visit):
     assert speed.get_attribute("aria-valuetext") == "10 steps/s"
     lab.press("Play")
     lab.wait_for("Number(dataset.step) > 3")
-    began, first = time.monotonic(), lab.step
+    # The run's own step: the picture follows it with a lag, which it may make up for at once.
+    began, first = time.monotonic(), lab.visitor.standing()["step"]
     lab.wait_for(f"Number(dataset.step) > {first + 15}")
     # A machine under load may be slower, never faster; a slice, and what it makes up for, aside.
-    assert lab.step - first <= 10 * (time.monotonic() - began + 1.5)
+    assert lab.visitor.standing()["step"] - first <= 10 * (time.monotonic() - began + 1.5)
     lab.press("Pause")
 
 
@@ -229,6 +231,7 @@ def test_leaving_the_page_stops_the_slices_and_coming_back_goes_on(visit):
     lab.press("Play")
     lab.wait_for("Number(dataset.step) > 20")
     visitor.page.get_by_test_id("stSidebarNavLink").filter(has_text="Home").click()
+    visitor.page.locator(".lab-train").wait_for(state="detached")
     visitor.wait()
     visitor.page.wait_for_timeout(700)
     requests.clear()

@@ -1,7 +1,6 @@
 """When weights fail under the hand: by mouse and by keyboard, and every number checked."""
 
 import math
-from urllib.parse import parse_qs, urlsplit
 
 import hands
 import numpy as np
@@ -13,11 +12,6 @@ from iwae_core.ui import failing_flag
 from iwae_core.view.numbers import digits, fixed, percent
 
 NAME = "when_weights_fail"
-
-
-def query(page):
-    """The settings in the address, the defaults left out."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def assert_tails(shown, config):
@@ -142,10 +136,8 @@ def test_k_hat_and_the_exact_index_follow_the_hand_and_the_intervals_the_release
     page = visit().open(NAME)
     hands.ready(page)
     before = hands.cards(page)
-    box = hands.knob(page, "right").bounding_box()
-    page.mouse.move(box["x"] + 22, box["y"] + 22)
-    page.mouse.down()
-    page.mouse.move(box["x"] - 8, box["y"] + 22)
+    x, y = hands.take(page, "right")
+    page.mouse.move(x - 30, y)
     page.locator(".lab-scene[data-fresh=false]").wait_for()
     during = hands.cards(page)
     assert during["k-hat"] != before["k-hat"]
@@ -153,9 +145,9 @@ def test_k_hat_and_the_exact_index_follow_the_hand_and_the_intervals_the_release
     assert during["Intervals that hold"].value == "…"
     page.mouse.up()
     hands.ready(page)
-    assert_tails(hands.cards(page), tails.TailsConfig(scale=float(query(page)["scale"])))
+    assert_tails(hands.cards(page), tails.TailsConfig(scale=float(hands.query(page)["scale"])))
     hands.press(page, "peak", "ArrowRight", "Shift+ArrowRight")
-    assert float(query(page)["loc"]) == pytest.approx(0.55)
+    assert float(hands.query(page)["loc"]) == pytest.approx(0.55)
 
 
 def test_the_jump_is_clicked_its_draw_left_out_and_brought_back(visit):
@@ -166,13 +158,13 @@ def test_the_jump_is_clicked_its_draw_left_out_and_brought_back(visit):
     box = canvas.bounding_box()
     with hands.answered(page):  # somewhere in the calm first
         canvas.click(position={"x": 0.5 * box["width"], "y": box["height"] - 120})
-    assert query(page)["pick"] != "418.884"
+    assert hands.query(page)["pick"] != "418.884"
     with hands.answered(page):  # then the jump, a few pixels off
         canvas.click(position={"x": _place_of(box["width"], 884) + 3, "y": box["height"] - 120})
-    assert query(page)["pick"] == "418.884"
+    assert hands.query(page)["pick"] == "418.884"
     with hands.answered(page):
         page.get_by_role("button", name="Leave draw 884 out").click()
-    assert query(page)["out"] == "418.884"
+    assert hands.query(page)["out"] == "418.884"
     assert_lucky(hands.cards(page), lucky.LuckyConfig(seed=418, left_out=(883,)))
     with hands.answered(page):
         page.get_by_role("button", name="Bring draw 884 back").click()
@@ -191,15 +183,14 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
     def enter(name, exact=False):
         page.get_by_role("button", name=name, exact=exact).or_(
             page.get_by_role("radio", name=name, exact=exact)
-        ).first.focus()
-        page.keyboard.press("Enter")
+        ).first.press("Enter")
 
     hands.ready(page)
     with hands.answered(page):
         enter("Jump 2: draw 27")
-    assert query(page)["pick"] == "418.27"
+    assert hands.query(page)["pick"] == "418.27"
     hands.press(page, "pick", "ArrowRight")
-    assert query(page)["pick"] == "418.28"
+    assert hands.query(page)["pick"] == "418.28"
     with hands.answered(page):
         enter("Jump 1: draw 884")
     with hands.answered(page):
@@ -211,7 +202,7 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
     with hands.answered(page):
         enter("How many samples")
     hands.press(page, "flag", "Shift+ArrowRight", "Shift+ArrowRight", "ArrowRight")
-    flag = int(query(page)["flag"])
+    flag = int(hands.query(page)["flag"])
     assert flag == pytest.approx(1000 * 10 ** (1 / 20), rel=0.03)
     assert hands.cards(page)["Measured"].value == "?"
     with hands.answered(page):
@@ -235,7 +226,7 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
     page.get_by_text("even that flatters").wait_for()
     with hands.answered(page):
         enter("Show me the underflow")
-    assert query(page)["way"] == "float32"
+    assert hands.query(page)["way"] == "float32"
     assert_lift(hands.cards(page), lift.LiftConfig(shift=2, ratio=1), 100, "float32")
     # Between, some weights are left, but not their mean.
     hands.press(page, "d", "Shift+ArrowLeft", "Shift+ArrowLeft", "ArrowLeft")
@@ -250,13 +241,11 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
 def test_the_flag_and_the_dimension_are_dragged(visit):
     page = visit().open(NAME, "?part=how_many")
     hands.ready(page)
-    hands.knob(page, "flag").scroll_into_view_if_needed()
     hands.drag(page, "flag", 120)
-    assert int(query(page)["flag"]) > 300
+    assert int(hands.query(page)["flag"]) > 300
     hands.turn(page, part="lift")
-    hands.knob(page, "d").scroll_into_view_if_needed()
     hands.drag(page, "d", 150)
-    assert_lift(hands.cards(page), lift.LiftConfig(), int(query(page)["d"]), "log_sum_exp")
+    assert_lift(hands.cards(page), lift.LiftConfig(), int(hands.query(page)["d"]), "log_sum_exp")
 
 
 def test_every_part_fits_a_phone_with_handles_a_finger_can_hit(visit):

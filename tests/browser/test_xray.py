@@ -1,7 +1,6 @@
 """The weight x-ray under the hand: drawn, squeezed, moved, by keyboard; its numbers checked."""
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import hands
 import numpy as np
@@ -19,10 +18,6 @@ NAME = "xray"
 TALL = {"width": 1280, "height": 1400}  # the mouse reaches what is in the window only
 
 
-def query(page):
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
-
-
 def config_of(found):
     return XrayConfig(
         network=found.get("network", "iwae"),
@@ -37,7 +32,7 @@ def config_of(found):
 
 def assert_cards(page):
     """Hold that the cards say what the core computes for the state in the address."""
-    config = config_of(query(page))
+    config = config_of(hands.query(page))
     report, shown = study.run(xray.network(config.network), config), hands.cards(page)
     K = config.n_samples
     assert shown["ESS"] == (digits(report.ess), f"of {K} particles")
@@ -74,6 +69,7 @@ def test_a_stroke_moves_the_particles_at_once_and_brings_the_exact_report(visit)
     page = visit(viewport=TALL).open(NAME, f"?digit={BLANK}")
     hands.ready(page)
     before = hands.cards(page)
+    page.locator(".lab-pad").hover()  # once it stands still
     pad = page.locator(".lab-pad").bounding_box()
     cell = pad["width"] / 8
     at = lambda column, row: (pad["x"] + column * cell, pad["y"] + row * cell)  # noqa: E731
@@ -86,12 +82,12 @@ def test_a_stroke_moves_the_particles_at_once_and_brings_the_exact_report(visit)
     assert during["k-hat"].value == "…"
     assert during["ESS"].value != before["ESS"].value
     assert during["log p(x)"].value.startswith("≈ ")
-    assert query(page) == {"digit": BLANK}
+    assert hands.query(page) == {"digit": BLANK}
     page.mouse.up()
     hands.ready(page)
     assert_cards(page)
-    assert len(query(page)["digit"]) == drawing.N_LETTERS  # dots, not levels
-    ink = drawing.decode(query(page)["digit"]).reshape(8, 8).numpy()
+    assert len(hands.query(page)["digit"]) == drawing.N_LETTERS  # dots, not levels
+    ink = drawing.decode(hands.query(page)["digit"]).reshape(8, 8).numpy()
     assert (ink[2:6, 3:5] > 0.5).all()  # between two columns: both get most of the ink
     assert ink[:, [0, 1, 6, 7]].sum() == 0
     after = hands.cards(page)
@@ -102,7 +98,7 @@ def test_a_stroke_moves_the_particles_at_once_and_brings_the_exact_report(visit)
     # Undo, by the button that a phone has too.
     with hands.answered(page):
         page.get_by_role("button", name="Undo").click()
-    assert query(page)["digit"] == BLANK
+    assert hands.query(page)["digit"] == BLANK
     assert_cards(page)
 
 
@@ -110,18 +106,19 @@ def test_rubber_and_clear(visit):
     page = visit(viewport=TALL).open(NAME)
     with hands.answered(page):
         page.get_by_role("button", name="Rubber").click()
-    pad = page.locator(".lab-pad").bounding_box()
     with hands.answered(page):
+        page.locator(".lab-pad").hover()
+        pad = page.locator(".lab-pad").bounding_box()
         page.mouse.move(pad["x"] + 5, pad["y"] + pad["height"] / 2)
         page.mouse.down()
         page.mouse.move(pad["x"] + pad["width"] - 5, pad["y"] + pad["height"] / 2)
         page.mouse.up()
-    left = drawing.decode(query(page)["digit"]).sum()
+    left = drawing.decode(hands.query(page)["digit"]).sum()
     assert 0 < left < drawing.decode(CLEAN_THREE).sum()
     with hands.answered(page):
         page.get_by_role("button", name="Clear").click()
-    assert query(page)["digit"] == BLANK
-    assert query(page)["pen"] == "rubber"
+    assert hands.query(page)["digit"] == BLANK
+    assert hands.query(page)["pen"] == "rubber"
     assert_cards(page)
 
 
@@ -129,20 +126,20 @@ def test_squeeze_shift_and_k_are_dragged(visit):
     page = visit(viewport=TALL).open(NAME)
     hands.ready(page)
     hands.drag(page, "squeeze", -60)
-    found = query(page)
+    found = hands.query(page)
     assert 0.25 <= float(found["squeeze"]) < 0.8
     assert_cards(page)
     hands.drag(page, "K", 40)
-    assert 64 < int(query(page)["K"]) <= 1000
+    assert 64 < int(hands.query(page)["K"]) <= 1000
     assert_cards(page)
     hands.drag(page, "shift", 40, -30)
-    moved = query(page)
+    moved = hands.query(page)
     assert float(moved["dx"]) > 0.2
     assert float(moved["dy"]) > 0.2
     assert_cards(page)
     with hands.answered(page):
         page.get_by_role("button", name="q as the encoder says").click()
-    assert {"squeeze", "dx", "dy"}.isdisjoint(query(page))
+    assert {"squeeze", "dx", "dy"}.isdisjoint(hands.query(page))
     assert_cards(page)
 
 
@@ -155,29 +152,28 @@ def test_a_keyboard_alone_can_do_the_lesson(visit):
             page.keyboard.press(key)
         said = page.locator(".lab-scene [aria-live]").inner_text()
         assert re.fullmatch(r"Row 5, column 3: (black|white)\.", said)
-    ink = drawing.decode(query(page)["digit"]).reshape(8, 8)
+    ink = drawing.decode(hands.query(page)["digit"]).reshape(8, 8)
     assert [ink[2, 2], ink[3, 2], ink[4, 2]] == [1, 1, 0.25]
     assert ink.sum() == 2.25
     assert_cards(page)
     hands.press(page, "squeeze", "ArrowLeft", "Shift+ArrowLeft")
-    assert float(query(page)["squeeze"]) == pytest.approx(1.05**-11, abs=0.01)
+    assert float(hands.query(page)["squeeze"]) == pytest.approx(1.05**-11, abs=0.01)
     hands.press(page, "shift", "ArrowRight", "Shift+ArrowRight")
-    assert float(query(page)["dx"]) == pytest.approx(0.55)
+    assert float(hands.query(page)["dx"]) == pytest.approx(0.55)
     hands.press(page, "lift", "ArrowDown")
-    assert float(query(page)["dy"]) == pytest.approx(-0.05)
+    assert float(hands.query(page)["dy"]) == pytest.approx(-0.05)
     hands.press(page, "K", "ArrowUp")
-    assert query(page)["K"] == "72"
+    assert hands.query(page)["K"] == "72"
     assert_cards(page)
     spoken = page.locator(".lab-scene [aria-live]").inner_text()
     assert "of 72 particles carry the answer" in spoken
     with hands.answered(page):
         page.keyboard.press("Control+z")
-    assert "K" not in query(page)
+    assert "K" not in hands.query(page)
     choice = page.get_by_role("radio", name="Both alike").or_(
         page.get_by_role("button", name="Both alike")
     )
-    choice.first.focus()
-    page.keyboard.press("Enter")
+    choice.first.press("Enter")
     page.get_by_text("43 of 64 for the ELBO's").wait_for()
 
 
@@ -195,5 +191,5 @@ def test_a_phone_draws_with_a_finger_and_scrolls_beside_the_pad(visit):
     assert page.locator(".lab-stage canvas").evaluate(touch) != "none"
     with hands.answered(page):
         page.locator(".lab-pad").tap(position={"x": 12, "y": 12})
-    assert drawing.decode(query(page)["digit"])[0] > 0.5
+    assert drawing.decode(hands.query(page)["digit"])[0] > 0.5
     assert_cards(page)

@@ -4,6 +4,7 @@ import re
 
 import harness
 import numpy as np
+import patience
 import pytest
 from harness import wait_for
 from streamlit.testing.v1 import AppTest
@@ -18,6 +19,8 @@ from iwae_core.ui import kept_list as panel
 
 @pytest.fixture(scope="module", autouse=True)
 def _workers():
+    # On a busy machine workers take longer to start than a run waits for a poll.
+    executor.warm(executor.shared())
     yield
     kept.stop_shared()
     executor.stop_shared()
@@ -48,7 +51,7 @@ def train(app, n_steps):
 
 def settled(app):
     """Rerun until a replay is over."""
-    wait_for(lambda: held(app).status().replaying_to is None and held(app).state is not None)
+    wait_for(lambda: held(app).poll().replaying_to is None and held(app).state is not None)
     app.run()
     harness.assert_no_error(app)
     return held(app)
@@ -218,7 +221,10 @@ def test_a_run_beyond_the_limit_does_not_play_and_the_page_says_why(page, monkey
         st.write(" ".join(kept_session.session().messages or ["played"]))
 
     def pressed():
-        return AppTest.from_function(press_play, args=(run.run_id,)).run().markdown[0].value
+        app = AppTest.from_function(
+            press_play, args=(run.run_id,), default_timeout=patience.SECONDS
+        )
+        return app.run().markdown[0].value
 
     assert (
         "0 runs of yours are playing, and one browser may play 0 (a pair counts as two)"
@@ -241,6 +247,20 @@ def test_deleting_the_run_on_the_page_begins_another_with_the_same_controls(page
     assert held(page) is not run
     assert held(page).config == run.config
     assert address(page) == ""
+
+
+def test_what_is_chosen_and_typed_in_the_box_is_the_readers(page):
+    train(page, 5)
+    open_box(page)
+    page.multiselect(key="kept.chosen").set_value([address(page)]).run()
+    for _ in range(2):
+        train(page, 3)
+        assert page.multiselect(key="kept.chosen").value == [address(page)]
+        assert not harness.set_by_the_script(page)
+    page.text_input(key="kept.name").set_value("mine").run()
+    assert harness.set_by_the_script(page) == ["Choose runs"]  # the browser knows the old label
+    assert page.multiselect(key="kept.chosen").value == [address(page)]
+    assert not harness.set_by_the_script(page.run())
 
 
 def test_the_exported_script_prints_the_numbers_of_the_run(page, capsys):
@@ -272,3 +292,4 @@ def test_without_a_store_the_page_trains_all_the_same(monkeypatch, tmp_path):
     open_box(app)
     assert "cannot be kept on this server" in texts(app)
     watched.close(held(app).run_id)
+    kept.stop_shared()

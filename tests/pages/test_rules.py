@@ -5,7 +5,16 @@ import re
 
 import numpy as np
 import pytest
-from harness import assert_no_error, code, open_page, predict, prose, until
+from harness import (
+    assert_no_error,
+    code,
+    open_page,
+    predict,
+    prose,
+    set_by_the_script,
+    until,
+    with_more,
+)
 
 from iwae_core.runtime.wire import unpack
 from iwae_core.ui import (
@@ -149,6 +158,17 @@ def test_the_code_is_whole_and_follows_the_seed(page, part):
         assert "from iwae_core" in script
         assert not re.search(r"\{\{|\bTODO\b", script)
     assert scripts[0] != scripts[1]
+
+
+@every_part
+def test_a_run_of_the_page_sets_no_control_that_stands_as_it_should(page, part):
+    app = with_more(opened(page, part), page)
+    assert not set_by_the_script(app.run())
+    seed = SEEDS.get((page, part), "seed")
+    (control,) = [box for box in app.number_input if box.key == f"{page}.{seed}"]
+    control.set_value(3).run()
+    assert_no_error(app)
+    assert set(set_by_the_script(app)) <= {"Scene"}  # no scene has that seed
 
 
 @every_part

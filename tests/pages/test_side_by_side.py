@@ -3,13 +3,12 @@
 import contextlib
 import io
 import re
-import time
 from html import unescape
 
 import numpy as np
 import pytest
 import torch
-from harness import assert_no_error, cards, figures, numbers, open_page
+from harness import assert_no_error, cards, figures, numbers, open_page, until
 
 from iwae_core.evaluation.studies import saved
 from iwae_core.evaluation.studies import side_by_side as study
@@ -155,12 +154,7 @@ def test_run_both_computes_in_workers_and_shows_its_own_figures(monkeypatch):
     monkeypatch.setattr(side_by_side, "config", short)
     app = open_page("side_by_side", K="2", seed="6")
     press(app, "Run both")
-    until = time.monotonic() + 90
-    while not any("Just computed" in one.value for one in app.caption):
-        assert time.monotonic() < until
-        assert_no_error(app)
-        time.sleep(0.2)
-        app.run()
+    until(app, lambda: any("Just computed" in one.value for one in app.caption))
     expected = study.run(SideBySideConfig(n_samples=2, n_steps=40, seed=6))
     assert float(cards(app)["IWAE, L₆₄"].value.replace(MINUS, "-")) == pytest.approx(
         expected.iwae.L_64, abs=2e-3

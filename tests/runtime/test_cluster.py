@@ -5,6 +5,7 @@ import signal
 import time
 
 import numpy as np
+import patience
 import pytest
 import serving
 import torch
@@ -21,12 +22,24 @@ SMALL = TrainConfig(dataset="moons", hidden=(8,), latent_dim=2, n_samples=3, bat
 @pytest.fixture(scope="module")
 def address():
     """A scheduler with one worker process, both here."""
+    import dask
     from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
+    patient = {
+        f"distributed.comm.timeouts.{kind}": patience.SECONDS for kind in ("connect", "tcp")
+    }
+    with (
+        dask.config.set(patient),
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        ) as cluster,
+    ):
         yield cluster.scheduler_address
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    monkeypatch.setattr(dask_cluster, "PATIENCE_SECONDS", patience.SECONDS)
 
 
 @pytest.fixture
@@ -36,8 +49,8 @@ def workers(address):
     found.shutdown()
 
 
-def wait_for(condition, seconds=90.0):
-    end = time.monotonic() + seconds
+def wait_for(condition):
+    end = time.monotonic() + patience.SECONDS
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)

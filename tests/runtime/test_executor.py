@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import Future
 
+import patience
 import pytest
 
 from iwae_core.runtime import executor
@@ -27,7 +28,7 @@ class Pool:
 
         teller = threading.Thread(target=fail)
         teller.start()
-        teller.join(timeout=10)
+        teller.join(timeout=patience.SECONDS)
         assert not teller.is_alive(), "who was told of the end waits for it"
 
 
@@ -50,9 +51,9 @@ def test_a_queue_whose_executor_is_stopped_tells_those_who_wait(pools):
     promises = [lane.submit(abs, -3) for _ in range(5)]  # two handed over, three waiting
     stopped = threading.Thread(target=executor.stop_shared)
     stopped.start()
-    stopped.join(timeout=15)
+    stopped.join(timeout=patience.SECONDS)
     assert not stopped.is_alive()
-    end = time.monotonic() + 10
+    end = time.monotonic() + patience.SECONDS
     while not all(promise.done() for promise in promises):
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+import patience
 import pytest
 from keeping import SMALL
 
@@ -131,7 +132,7 @@ def test_news_cost_a_run_next_to_nothing(world, monkeypatch):
     put, gone_on, was_late = world.keeper.store.put, threading.Event(), []
 
     def slow(rows):
-        was_late.append(not gone_on.wait(timeout=20))
+        was_late.append(not gone_on.wait(timeout=patience.SECONDS))
         return put(rows)
 
     monkeypatch.setattr(world.keeper.store, "put", slow)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from by_hand import ByHand
 
-from iwae_core.runtime import looks
+from iwae_core.runtime import looks, slices
 from iwae_core.runtime.live import LiveRun
 from iwae_core.training import TrainConfig, advance, begin
 
@@ -21,7 +21,22 @@ def pool():
     return ByHand()
 
 
-def test_a_slice_brings_glances_of_its_steps(pool):
+class Clock:
+    """Goes on with each look at it: every step takes as long, on any machine."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        self.now += 0.01
+        return self.now
+
+    def thread_time(self):
+        return self.now / 10
+
+
+def test_a_slice_brings_glances_of_its_steps(pool, monkeypatch):
+    monkeypatch.setattr(slices, "time", Clock())
     run = LiveRun(dataclasses.replace(SMALL, dataset="digits", hidden=(100, 100)), pool)
     pool.finish()
     run.play()

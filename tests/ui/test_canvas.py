@@ -1,6 +1,7 @@
 """Scenes and the page: what a browser sends becomes a state only where the field would take it."""
 
 import numpy as np
+import patience
 import pytest
 from harness import scene
 from streamlit.testing.v1 import AppTest
@@ -84,7 +85,7 @@ def page():
 
 
 def test_a_scene_is_sent_its_state_its_name_and_its_arrays():
-    app = AppTest.from_function(page)
+    app = AppTest.from_function(page, default_timeout=patience.SECONDS)
     app.query_params["loc"] = "1.5"
     app.run()
     assert not app.exception

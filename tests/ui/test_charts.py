@@ -1,6 +1,7 @@
 """Charts: the figure that leaves the page is the figure that was built, in both tones."""
 
 import numpy as np
+import patience
 import pytest
 from harness import figures, numbers, trace
 from streamlit.testing.v1 import AppTest
@@ -27,7 +28,7 @@ def page():
 
 
 def test_a_figure_reaches_the_browser_whole_and_without_a_template():
-    app = AppTest.from_function(page, default_timeout=30).run()
+    app = AppTest.from_function(page, default_timeout=patience.SECONDS).run()
     assert not app.exception
     figure = figures(app)["demo"]
     assert figure["alt"] == "one bell"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import patience
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,7 +100,7 @@ def test_a_script_runs_alone(tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience.SECONDS,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tomllib
 
+import patience
 import psutil
 import pytest
 import serving
@@ -37,7 +38,7 @@ def test_the_configuration_sets_what_the_app_relies_on():
 def test_the_server_starts_without_torch():
     # It answers at once and imports while the browser loads; a second of torch would delay both.
     code = "import sys; from iwae_core.ui import server; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=patience.SECONDS).returncode == 0
 
 
 @pytest.mark.slow
@@ -54,7 +55,9 @@ def test_a_running_server_has_the_options_gets_warm_and_leaves_nothing(command):
         family = psutil.Process(running.process.pid).children(recursive=True)
         assert family, "the worker pool is part of a warm server"
         # Streamlit's own command reports Ctrl+C as "Aborted!" with code 1; ours as a normal end.
-        assert serving.stop(running.process) == (0 if command is serving.lab_command else 1)
+        assert serving.stop(running.process, patience.SECONDS) == (
+            0 if command is serving.lab_command else 1
+        )
         assert "Traceback" not in running.log.read_text()
-        _, alive = psutil.wait_procs(family, timeout=60)
+        _, alive = psutil.wait_procs(family, timeout=patience.SECONDS)
         assert not alive

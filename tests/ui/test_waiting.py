@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import patience
 import pytest
 from by_hand import ByHand
 from starlette.requests import Request
@@ -29,6 +30,13 @@ def run(pool):
     watched.close(run.run_id)
 
 
+@pytest.fixture
+def never(monkeypatch):
+    """Who waits for nothing ends long before this."""
+    monkeypatch.setattr(waiting, "LONGEST_SECONDS", patience.SECONDS)
+    return waiting.LONGEST_SECONDS
+
+
 def question(run_id, query):
     scope = {"type": "http", "path_params": {"run_id": run_id}, "query_string": query.encode()}
     return Request(scope | {"headers": []})
@@ -49,12 +57,12 @@ def waited(run_id, query, meanwhile=None):
 
 
 @pytest.mark.parametrize("query", ["", "news=-1", "news=nonsense"])
-def test_who_does_not_know_the_last_news_waits_for_nothing(run, query):
-    assert waited(run.run_id, query) < 0.5 * waiting.LONGEST_SECONDS
+def test_who_does_not_know_the_last_news_waits_for_nothing(run, query, never):
+    assert waited(run.run_id, query) < never
 
 
-def test_nobody_waits_for_a_run_that_is_gone(run):
-    assert waited("unknown", f"news={run.n_news}") < 0.5 * waiting.LONGEST_SECONDS
+def test_nobody_waits_for_a_run_that_is_gone(run, never):
+    assert waited("unknown", f"news={run.n_news}") < never
 
 
 @pytest.mark.parametrize(
@@ -68,17 +76,15 @@ def test_nobody_waits_for_a_run_that_is_gone(run):
     ],
     ids=["reset", "pace", "change", "open", "close"],
 )
-def test_what_somebody_asks_of_it_ends_the_wait(run, change, monkeypatch):
-    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 60.0)
-    assert waited(run.run_id, f"news={run.n_news}", lambda: change(run)) < 30.0
+def test_what_somebody_asks_of_it_ends_the_wait(run, change, never):
+    assert waited(run.run_id, f"news={run.n_news}", lambda: change(run)) < never
 
 
-def test_so_does_what_a_worker_brings(run, pool, monkeypatch):
-    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 60.0)
+def test_so_does_what_a_worker_brings(run, pool, never):
     run.step()
-    assert waited(run.run_id, f"news={run.n_news}", pool.finish) < 30.0
+    assert waited(run.run_id, f"news={run.n_news}", pool.finish) < never
     assert run.status().step == 1
-    assert waited(run.run_id, f"news={run.n_news}", pool.finish_beside) < 30.0
+    assert waited(run.run_id, f"news={run.n_news}", pool.finish_beside) < never
     assert run.history.deepest >= 0
 
 
