@@ -9,15 +9,16 @@ for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import torch  # noqa: E402
-from hypothesis import settings  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
-# The first torch call of a process takes half a second, which no deadline should judge. The same
-# examples each time, so that a suite that passes passes again; IWAE_LAB_EXPLORE=1000 looks for new
-# ones.
-settings.register_profile("same", deadline=None, max_examples=60, derandomize=True)
+# Neither the first torch call of a process, which takes half a second, nor a busy machine is a
+# fault. The same examples each time, so that a suite that passes passes again;
+# IWAE_LAB_EXPLORE=1000 looks for new ones.
+SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", max_examples=60, derandomize=True, **SLOW)
 settings.load_profile("same")
 if n_examples := os.environ.get("IWAE_LAB_EXPLORE"):
-    settings.register_profile("explore", deadline=None, max_examples=int(n_examples))
+    settings.register_profile("explore", max_examples=int(n_examples), **SLOW)
     settings.load_profile("explore")
 
 torch.set_num_threads(1)

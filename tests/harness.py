@@ -165,14 +165,6 @@ def box(app: AppTest, label: str):
     return found
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait for something that happens beside the page, in a worker or a thread."""
-    end = time.monotonic() + patience.SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
 class Inline(Executor):
     """Works at once, in this process, so that a test may change what is worked out."""
 

@@ -70,16 +70,12 @@ def chart(visit):
     return visitor.page.locator(".lab-chart")
 
 
-def painted(chart):
-    return int(chart.get_attribute("data-painted"))
-
-
 def move(chart, key="ArrowRight"):
-    """Move the first slider by one stop, and wait until the figure is drawn anew."""
-    before = painted(chart)
+    """Move the first slider by one stop, and wait until the figure has other points."""
+    before = chart.evaluate("(node) => node._fullData[0].x.length")
     chart.page.locator("input[type=range]").first.press(key)
     chart.page.wait_for_function(
-        "(n) => Number(document.querySelector('.lab-chart').dataset.painted) > n", arg=before
+        "(n) => document.querySelector('.lab-chart')._fullData[0].x.length !== n", arg=before
     )
 
 

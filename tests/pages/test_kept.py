@@ -6,7 +6,7 @@ import harness
 import numpy as np
 import patience
 import pytest
-from harness import wait_for
+from patience import wait_for
 from streamlit.testing.v1 import AppTest
 
 from iwae_core.runtime import executor, kept, watched

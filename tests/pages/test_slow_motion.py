@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from harness import assert_no_error, code, open_page, printed, scene, wait_for
+from harness import assert_no_error, code, open_page, printed, scene
+from patience import wait_for
 
 from iwae_core.runtime import executor, watched
 from iwae_core.runtime.lineage import Lineage, replay

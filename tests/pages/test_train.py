@@ -7,7 +7,7 @@ import time
 import harness
 import numpy as np
 import pytest
-from harness import wait_for
+from patience import wait_for
 
 from iwae_core.runtime import executor, watched
 from iwae_core.training import advance, begin

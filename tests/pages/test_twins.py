@@ -9,7 +9,8 @@ from html import unescape
 import harness
 import numpy as np
 import pytest
-from harness import Inline, printed, wait_for
+from harness import Inline, printed
+from patience import wait_for
 from streamlit.testing.v1 import AppTest
 
 from iwae_core.evaluation.studies import compared, use_cases

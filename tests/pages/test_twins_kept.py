@@ -6,7 +6,7 @@ import zipfile
 import harness
 import numpy as np
 import pytest
-from harness import wait_for
+from patience import wait_for
 
 from iwae_core.runtime import executor, kept, watched
 from iwae_core.runtime.kept_bundle import unpack

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import numpy as np
 import patience
@@ -49,22 +48,15 @@ def workers(address):
     found.shutdown()
 
 
-def wait_for(condition):
-    end = time.monotonic() + patience.SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
 @pytest.mark.slow
 def test_a_run_whose_worker_is_killed_has_the_bits_of_one_here(workers):
     queue = FairQueue(lambda: workers, workers.n_workers)
     run = LiveRun(SMALL, queue.lane("a browser"), slice_seconds=0.1)
     run.play()
-    wait_for(lambda: run.poll().step > 20)  # polled, as a page would
+    patience.wait_for(lambda: run.poll().step > 20)  # polled, as a page would
     os.kill(workers.submit(os.getpid).result(), signal.SIGKILL)
     killed_at = run.poll().step
-    wait_for(lambda: run.poll().step > killed_at + 50)
+    patience.wait_for(lambda: run.poll().step > killed_at + 50)
     run.pause()
     state = run.state
     np.testing.assert_array_equal(

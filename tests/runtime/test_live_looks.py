@@ -98,12 +98,14 @@ def test_a_deep_bound_is_asked_for_beside_the_run_and_its_failure_costs_nothing(
     pool.finish()
     run.play()
     while not len(run.history.deep.rows):
+        run.poll()  # a slow machine may take longer than the lease of a run
         pool.finish()
         while pool.beside:
             pool.finish_beside()
     assert run.history.deep.rows[-1, 0] <= run.status().step
     assert math.isfinite(run.history.deep.rows[-1, 1])
     while not pool.beside:
+        run.poll()
         pool.finish()
     pool.beside.pop()[0].set_exception(BrokenProcessPool("killed"))
     pool.finish()

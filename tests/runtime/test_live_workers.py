@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 import patience
@@ -32,13 +31,6 @@ def workers():
     pool.shutdown()
 
 
-def wait_for(condition):
-    end = time.monotonic() + patience.SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
 def kill_a_worker(workers):
     # One that answers now: the process may have other children, a server or a browser.
     os.kill(workers.submit(os.getpid).result(), signal.SIGKILL)
@@ -49,10 +41,10 @@ def test_sigkill_in_mid_run_leads_to_the_same_final_parameters(workers):
     run = LiveRun(SMALL, workers, slice_seconds=0.1)
     run.play()
     # Polled, as a page would: new workers may take longer than the lease of a run.
-    wait_for(lambda: run.poll().step > 50)
+    patience.wait_for(lambda: run.poll().step > 50)
     kill_a_worker(workers)
     killed_at = run.poll().step
-    wait_for(lambda: run.poll().step > killed_at + 100)
+    patience.wait_for(lambda: run.poll().step > killed_at + 100)
     run.pause()
     state = run.state
     undisturbed = workers.submit(_undisturbed, state.step).result()
@@ -86,7 +78,9 @@ def test_fifty_opened_and_closed_runs_leave_nothing_behind(workers, monkeypatch)
         assert watched.find(run.run_id) is None
     workers.submit(os.getpid).result()
     # What other tests have left may end meanwhile; nothing may be left of these.
-    wait_for(lambda: traces()[0] <= threads and traces()[1] <= files and children() <= mine)
+    patience.wait_for(
+        lambda: traces()[0] <= threads and traces()[1] <= files and children() <= mine
+    )
 
 
 def test_runs_that_nobody_polls_are_forgotten(pool, monkeypatch):

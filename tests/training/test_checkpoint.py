@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import patience
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -115,7 +116,7 @@ def test_a_writer_killed_at_any_time_leaves_a_whole_state(tmp_path):
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)])
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + patience.SECONDS
         while steps_written(tmp_path) < 5 and time.monotonic() < deadline:
             time.sleep(0.001)
     finally:
