@@ -11,13 +11,14 @@ ANSWERED = f"""before => {{
   const idle = document.querySelector({IDLE});
   return idle && Number(document.querySelector(".lab-scene")?.dataset.settled) > before;
 }}"""
+FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 # The number of the message shown, once nothing runs and what has arrived is taken in: a scene's
 # modules hand a message over some tasks after the page's text has changed.
 STANDING = f"""async () => {{
   const shown = () => document.querySelector({IDLE})
     && document.querySelector(".lab-scene")?.dataset.settled;
   const before = shown();
-  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  await {FRAME};
   return before && shown() === before ? Number(before) : null;
 }}"""
 
@@ -92,6 +93,13 @@ def drag(page: Page, name: str, dx: float, dy: float = 0) -> None:
         page.mouse.move(x + dx / 2, y + dy / 2)
         page.mouse.move(x + dx, y + dy)
         page.mouse.up()
+
+
+def during(page: Page) -> dict[str, Card]:
+    """The cards while something is held, painted after the last move of it."""
+    page.locator(".lab-scene[data-fresh=false]").wait_for()
+    page.evaluate(FRAME)
+    return cards(page)
 
 
 def press(page: Page, name: str, *keys: str) -> None:

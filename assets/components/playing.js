@@ -20,13 +20,22 @@ export class Player {
     const { scene } = stage;
     stage.handles.busy = true;
     stage.set(scene.next(stage.state, stage.context()) ?? scene.first(stage.state, stage.context()));
-    this.timer = setInterval(() => {
-      // Whoever lets go of a handle has taken over.
-      const next = stage.handles.busy ? scene.next(stage.state, stage.context()) : null;
-      if (next) stage.set(next);
-      else this.stop();
-    }, scene.PLAY_MS);
+    this.wait();
     stage.invalidate();
+  }
+
+  // Each state is there for its time, on a machine that is late with it too.
+  wait() {
+    this.timer = setTimeout(() => this.advance(), this.stage.scene.PLAY_MS);
+  }
+
+  advance() {
+    const { stage } = this;
+    // Whoever lets go of a handle has taken over.
+    const next = stage.handles.busy ? stage.scene.next(stage.state, stage.context()) : null;
+    if (!next) return this.stop();
+    stage.set(next);
+    this.wait();
   }
 
   stop() {
@@ -36,7 +45,7 @@ export class Player {
   }
 
   end() {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     this.timer = 0;
   }
 }

@@ -147,9 +147,9 @@ def test_what_is_dragged_moves_at_once_and_the_report_follows(visit):
     before = hands.cards(page)
     x, y = hands.take(page, "loc1")
     page.mouse.move(x + 40, y)
-    page.locator(".lab-scene[data-fresh=false]").wait_for()
-    assert hands.cards(page)["Estimate"] != before["Estimate"]
-    assert hands.cards(page)["Error, balance"].value == "…"
+    during = hands.during(page)
+    assert during["Estimate"] != before["Estimate"]
+    assert during["Error, balance"].value == "…"
     page.mouse.up()
     hands.ready(page)
     assert hands.cards(page)["Error, balance"].value != "…"

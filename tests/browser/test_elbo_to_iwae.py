@@ -135,8 +135,7 @@ def test_q_is_dragged_with_its_elbo_at_once_and_its_bound_on_release(visit):
     hands.ready(page)
     x, y = hands.take(page, "center")
     page.mouse.move(x - 30, y - 25)
-    page.locator(".lab-scene[data-fresh=false]").wait_for()
-    shown = hands.cards(page)
+    shown = hands.during(page)
     assert shown["Bound (nats)"].value == "…"
     page.mouse.up()
     hands.ready(page)

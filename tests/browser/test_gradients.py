@@ -115,8 +115,7 @@ def test_q_and_k_are_dragged_and_the_exact_means_follow(visit):
     hands.ready(page)
     x, y = hands.take(page, "mean")
     page.mouse.move(x - 42, y + 18)
-    page.locator(".lab-scene[data-fresh=false]").wait_for()
-    assert hands.cards(page)["Encoder: VAE | IWAE"].note == "mean over draws: …"
+    assert hands.during(page)["Encoder: VAE | IWAE"].note == "mean over draws: …"
     assert hands.query(page) == {}
     page.mouse.up()
     hands.ready(page)

@@ -78,8 +78,7 @@ def test_q_moves_at_once_as_a_preview_and_the_exact_report_follows(visit):
     hands.ready(page)
     x, y = hands.take(page, "center")
     page.mouse.move(x + 40, y - 30)
-    page.locator(".lab-scene[data-fresh=false]").wait_for()
-    preview = hands.cards(page)
+    preview = hands.during(page)
     assert preview["KL(q‖p)"].value.startswith("≈ ")
     assert "preview" in preview["KL(q_K‖p)"].note
     assert preview["L_K"].value == "…"
@@ -99,9 +98,8 @@ def test_k_moves_with_exact_weights(visit):
     hands.ready(page)
     x, y = hands.take(page, "K")
     page.mouse.move(x + 60, y)
-    page.locator(".lab-scene[data-fresh=false]").wait_for()
+    during = hands.during(page)
     K = int(hands.knob(page, "K").get_attribute("aria-valuenow"))
-    during = hands.cards(page)
     page.mouse.up()
     hands.ready(page)
     assert hands.query(page)["K"] == str(K)

@@ -70,7 +70,7 @@ def test_the_phases_by_keys_and_by_hand_light_their_terms(visit):
     assert phase(page) in (3, 5)
 
 
-# Keeps the terms that were lit while the button said "Hold": a busy machine may look too late.
+# Keeps the terms that were lit while the button said "Hold", at each change of the page.
 RECORD = """
 () => {
   window.playing = [];
@@ -78,9 +78,9 @@ RECORD = """
     const labels = [...document.querySelectorAll(".lab-scene button")].map((b) => b.textContent);
     const lit = document.querySelector('.lab-formula [data-lit="1"]')?.dataset.term;
     if (labels.includes("Hold") && lit !== window.playing.at(-1)) window.playing.push(lit);
-    requestAnimationFrame(look);
   };
-  look();
+  const all = { subtree: true, childList: true, attributes: true, characterData: true };
+  new MutationObserver(look).observe(document.querySelector(".lab-scene"), all);
 }
 """
 

@@ -138,8 +138,7 @@ def test_k_hat_and_the_exact_index_follow_the_hand_and_the_intervals_the_release
     before = hands.cards(page)
     x, y = hands.take(page, "right")
     page.mouse.move(x - 30, y)
-    page.locator(".lab-scene[data-fresh=false]").wait_for()
-    during = hands.cards(page)
+    during = hands.during(page)
     assert during["k-hat"] != before["k-hat"]
     assert during["Exact k"] != before["Exact k"]
     assert during["Intervals that hold"].value == "…"

@@ -77,8 +77,7 @@ def test_a_stroke_moves_the_particles_at_once_and_brings_the_exact_report(visit)
     page.mouse.down()
     page.mouse.move(*at(4, 4))
     page.mouse.move(*at(4, 6.5))
-    page.locator(".lab-scene[data-fresh=false]").wait_for()
-    during = hands.cards(page)
+    during = hands.during(page)
     assert during["k-hat"].value == "…"
     assert during["ESS"].value != before["ESS"].value
     assert during["log p(x)"].value.startswith("≈ ")
