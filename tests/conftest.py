@@ -1,5 +1,6 @@
 """Settings that hold for every test."""
 
+import atexit
 import os
 import tempfile
 
@@ -25,6 +26,7 @@ torch.set_num_threads(1)
 
 # No test, and no server that a test starts, touches the runs of whoever runs the tests.
 _kept = tempfile.TemporaryDirectory(prefix="iwae-lab-kept-", ignore_cleanup_errors=True)
+atexit.register(_kept.cleanup)
 os.environ["IWAE_LAB_DATABASE"] = f"sqlite:///{_kept.name}/runs.sqlite"
 os.environ["IWAE_LAB_UPLOADS"] = f"{_kept.name}/uploads"
 os.environ.pop("IWAE_LAB_ARRAYS", None)

@@ -135,10 +135,9 @@ class answered:  # noqa: N801 - reads as a word in a with statement
         self.page = page
 
     def __enter__(self) -> None:
-        self.before = None
-        while self.before is None:
+        while (before := self.page.evaluate(STANDING)) is None:
             self.page.wait_for_function(ANSWERED, arg=0)
-            self.before = self.page.evaluate(STANDING)
+        self.before = before
 
     def __exit__(self, kind, *rest: object) -> None:
         if kind is None:
