@@ -56,12 +56,13 @@ def test_points_drawn_by_mouse_and_keys_are_trained_on(visit):
     canvas = lab.page.locator(".lab-scene canvas")
     lab.press("Clear")
     lab.page.get_by_text("20 to 500 points, got 0").wait_for()
-    box = canvas.bounding_box()
-
-    def at(x, y):
-        return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
     with hands.answered(lab.page):
+        canvas.hover()  # once it stands still
+        box = canvas.bounding_box()
+
+        def at(x, y):
+            return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
         lab.page.mouse.move(*at(0.2, 0.8))
         lab.page.mouse.down()
         for i in range(1, 9):

@@ -223,7 +223,7 @@ def data_and_steps():
     ],
 )
 def test_a_default_may_follow_from_another_field(query, shown, written):
-    app = AppTest.from_function(data_and_steps, default_timeout=30)
+    app = AppTest.from_function(data_and_steps, default_timeout=patience.SECONDS)
     for name, value in query.items():
         app.query_params[name] = value
     assert values(app.run()) == shown
