@@ -15,6 +15,7 @@ def explore() -> None:
     with predict.box():
         if answer := predict.ask(link, board.ANSWER, text.parts["question"], board.ANSWERS):
             text.show(f"answer_{answer}")
+            predict.point()
     left, middle, right = st.columns(3)
     with left:
         scenes.choose(link, board.SETTINGS, board.SCENES, tells=board.predicted(link))

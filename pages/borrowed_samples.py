@@ -18,6 +18,7 @@ def explore() -> None:
     with predict.box():
         if answer := predict.ask(link, ANSWER, text.parts["question"], ANSWERS):
             text.show(f"answer_{answer}")
+            predict.point()
             weighting.show_narrow(link)
     main, side = st.columns([2.7, 1], gap="medium")
     with side:

@@ -18,6 +18,7 @@ with predict.box():
         link, side_by_side.ANSWER, text.parts["question"], side_by_side.ANSWERS
     ):
         text.show(f"answer_{answer}")
+        predict.point()
 main, side = st.columns([2.7, 1], gap="medium")
 with side:
     scenes.choose(link, side_by_side.SETTINGS, side_by_side.SCENES)

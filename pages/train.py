@@ -26,6 +26,7 @@ def explore() -> None:
     with predict.box():
         if guess := predict.ask(link, training.GUESS, text.parts["ask"], training.GUESSES):
             text.show(f"guess_{guess}")
+            predict.point()
     training_presets.choose(link)
     training_controls.main(link)
     training_data.panel(link)

@@ -31,6 +31,7 @@ def explore() -> None:
         if one and many:
             text.show(f"answer_one_{one}")
             text.show(f"answer_many_{many}")
+            predict.point()
     left, middle, right = st.columns(3)
     with left:
         scenes.choose(link, twins.SETTINGS, twins.SCENES, tells=twins.predicted(link))

@@ -15,6 +15,7 @@ def explore() -> None:
     with predict.box():
         if answer := predict.ask(link, xray.ANSWER, text.parts["question"], xray.ANSWERS):
             text.show(f"answer_{answer}")
+            predict.point()
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
         scenes.choose(link, xray.SETTINGS, xray.SCENES)

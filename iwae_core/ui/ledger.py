@@ -117,7 +117,7 @@ def place(link: Link, entry: Claim) -> None:
     )
     if box.open:  # the others' numbers are not even worked out
         with box:
-            said = predict.ask(link, SAID[entry.name], "Does it hold?", ANSWERS, where="")
+            said = predict.ask(link, SAID[entry.name], "Does it hold?", ANSWERS)
             if said:
                 right = FILTERS[said] == entry.verdict
                 st.markdown(f"{'Right' if right else 'Not quite'}: **{entry.verdict}**.")

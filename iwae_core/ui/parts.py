@@ -87,6 +87,8 @@ class Lesson:
         text.show(f"{name}_intro")
         with predict.box():
             answered = part.ask(link, text)
+            if answered:
+                predict.point()
         main, side = st.columns([2.7, 1], gap="medium")
         with side:
             part.controls_of(link)

@@ -34,22 +34,13 @@ def reason() -> Iterator[None]:
         yield
 
 
-def ask(
-    link: Link,
-    field: ChoiceField,
-    question: str,
-    answers: Mapping[str, str],
-    *,
-    where: str = "Why: below the picture.",
-) -> str | None:
-    """Put the question and return the answer's name, None until there is one.
+def point() -> None:
+    """Say, beside what of an answer is right, where the reason stands."""
+    st.caption("Why: below the picture.")
 
-    Args:
-        link: The page's fields.
-        field: Keeps the answer.
-        question: Markdown.
-        answers: What is to be chosen from, by the names of the field.
-        where: Tells where the reason stands, once there is an answer.
+
+def ask(link: Link, field: ChoiceField, question: str, answers: Mapping[str, str]) -> str | None:
+    """Put the question and return the answer's name, None until there is one.
 
     Raises:
         ValueError: If the answers are not those of the field.
@@ -65,17 +56,14 @@ def ask(
 
     # A control's label is read out as it is written, so that it has no signs of Markdown.
     st.markdown(f"**Predict first.** {question}")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control(
-            f"Predict first. {plain(question)}",
-            list(answers),
-            format_func=answers.__getitem__,
-            key=key,
-            on_change=take,
-            label_visibility="collapsed",
-        )
-        if given != OPEN and where:
-            st.caption(where)
+    st.segmented_control(
+        f"Predict first. {plain(question)}",
+        list(answers),
+        format_func=answers.__getitem__,
+        key=key,
+        on_change=take,
+        label_visibility="collapsed",
+    )
     return None if given == OPEN else given
 
 
