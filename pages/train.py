@@ -11,7 +11,6 @@ from iwae_core.ui import (
     training,
     training_controls,
     training_data,
-    training_presets,
 )
 from iwae_core.ui.url import Link
 
@@ -27,7 +26,6 @@ def explore() -> None:
         if guess := predict.ask(link, training.GUESS, text.parts["ask"], training.GUESSES):
             text.show(f"guess_{guess}")
             predict.point()
-    training_presets.choose(link)
     training_controls.main(link)
     training_data.panel(link)
     with st.expander("More"):

@@ -20,11 +20,12 @@ adam = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=2e-3)
 
 
 def weigh(x, n, noise):
-    """Give q(z | x), and of n samples z from it log p(x | z) and log w."""
+    """Give q(z | x); log p(x | z) and log w of n samples."""
     loc, log_scale = encoder(x).chunk(2, dim=-1)
     q = distributions.Normal(loc, log_scale.exp())
     z = loc + q.scale * standard_normal((n, *loc.shape), noise)
-    log_p_x = distributions.Bernoulli(logits=decoder(z)).log_prob(x).sum(-1)
+    likelihood = distributions.Bernoulli(logits=decoder(z))
+    log_p_x = likelihood.log_prob(x).sum(-1)
     return q, log_p_x, log_p_x + (prior.log_prob(z) - q.log_prob(z)).sum(-1)
 
 

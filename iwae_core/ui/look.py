@@ -4,7 +4,7 @@ import streamlit as st
 
 from iwae_core.places import ASSETS
 
-SIDEBAR = 240  # px; wide enough for the longest title
+SIDEBAR = 268  # px; wide enough for the longest title
 
 
 def apply() -> None:

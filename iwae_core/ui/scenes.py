@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from iwae_core.evaluation.studies import scene as studies
 from iwae_core.ui import widgets
@@ -36,6 +37,7 @@ def choose(
     scenes: Mapping[str, Scene],
     *,
     tells: bool = True,
+    where: DeltaGenerator | None = None,
 ) -> None:
     """Place the choice, and below it why the scene works or fails.
 
@@ -47,6 +49,7 @@ def choose(
         fields: Those that scenes set, by the names of their settings.
         scenes: By their names.
         tells: False while a prediction is open that the reason would give away.
+        where: Another place for the reason, where the choice is narrow.
     """
     shown = next((name for name, scene in scenes.items() if _is_on(link, fields, scene)), OWN)
     key = f"{link.key(next(iter(fields.values())))}.scene"
@@ -65,7 +68,8 @@ def choose(
         on_change=set_up,
     )
     if shown in scenes:
-        st.caption(scenes[shown].why if tells else "Why: once you have predicted, above.")
+        reason = scenes[shown].why if tells else "Why: once you have predicted, above."
+        (where or st).caption(reason)
 
 
 def whole(

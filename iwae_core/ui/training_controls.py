@@ -9,7 +9,7 @@ import streamlit as st
 
 from iwae_core.bounds.objectives import OBJECTIVES
 from iwae_core.training.schedule import KL_SCHEDULES, RATE_SCHEDULES
-from iwae_core.ui import controls, first_steps, training
+from iwae_core.ui import controls, first_steps, training, training_presets
 from iwae_core.ui import training_fields as fields
 from iwae_core.ui.url import Link
 
@@ -47,8 +47,11 @@ FRESH = "These start a new run."
 
 
 def main(link: Link) -> None:
-    """The three in sight: data, objective and K."""
-    left, middle, right = st.columns(3)
+    """What is in sight: the scene with its reason, data, objective and K."""
+    first, left, middle, right = st.columns(4)
+    told = st.container()
+    with first:
+        training_presets.choose(link, told)
     with left:
         controls.choice(link, fields.DATASET, "Data", names=training.dataset_names())
     with middle:

@@ -7,6 +7,8 @@ Numbers in these lines are measured at three seeds by ``benchmarks/train_scenes.
 from collections.abc import Mapping
 from typing import Any
 
+from streamlit.delta_generator import DeltaGenerator
+
 from iwae_core.evaluation.studies.scene import Scene
 from iwae_core.ui import scenes
 from iwae_core.ui import training_fields as fields
@@ -153,6 +155,6 @@ PRESETS: Mapping[str, Scene] = {
 }
 
 
-def choose(link: Link) -> None:
-    """Place the choice, and below it why the preset in force works or fails."""
-    scenes.choose(link, SETTINGS, PRESETS)
+def choose(link: Link, where: DeltaGenerator) -> None:
+    """Place the choice, and in ``where`` why the preset in force works or fails."""
+    scenes.choose(link, SETTINGS, PRESETS, where=where)
