@@ -91,7 +91,7 @@ def test_a_bad_value_in_the_link_falls_back_with_a_message():
 
 def test_the_explanation_waits_for_a_prediction(page):
     def shown():
-        return any("What to notice" in block.value for block in page.markdown)
+        return any("The two held-out curves measure" in text for text in harness.prose(page))
 
     assert not shown()
     harness.predict(page, "many")
