@@ -53,6 +53,7 @@ class View {
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
     this.commands = [];
+    this.number = 0; // of the last command
     this.due = 0;
     this.frames = this.distinct = 0; // pictures painted, and those that showed another moment
     this.forget();
@@ -75,8 +76,15 @@ class View {
     else {
       this.forget();
       this.feed.watch(data.run_id);
+      this.askAgain(this.commands.filter(([number, what]) => number > data.heard && what !== "fork"));
     }
     this.refresh();
+  }
+
+  // What was pressed while this run was on its way reached the one before, which left it alone.
+  askAgain(late) {
+    this.commands = [];
+    for (const [, what, value] of late) this.ask(what, value);
   }
 
   remove() {
@@ -91,8 +99,8 @@ class View {
   // What a person asks for ---------------------------------------------------------------------
 
   ask(what, value = null) {
-    const number = Math.max(Date.now(), (this.commands.at(-1)?.[0] ?? 0) + 1);
-    this.commands = [...this.commands, [number, what, value]].slice(-KEPT_COMMANDS);
+    this.number = Math.max(Date.now(), this.number + 1);
+    this.commands = [...this.commands, [this.number, what, value]].slice(-KEPT_COMMANDS);
     if (what === "play") this.wants("playing");
     if (what === "pause" || what === "step") this.wants("paused");
     if (what !== "pace") this.live();

@@ -102,6 +102,19 @@ class Keeper:
         self._viewed[run] = record.id
         return run
 
+    def keep(self, run: LiveRun) -> Record:
+        """The row of a live run; where nobody has played it, it comes into the store with this.
+
+        Raises:
+            ValueError: If it has taken no step yet, or is not written down here.
+        """
+        run.ask_for()
+        record = self.record_of(run)
+        if record is None or not run.status().step:
+            raise ValueError("this run has taken no step yet: there is nothing to keep of it")
+        self.flush(record.id)
+        return self.store.get(record.id) or record
+
     def fork(
         self, record: Record, step: int, values: Mapping[str, Any], owner: str, name: str = ""
     ) -> LiveRun:

@@ -40,6 +40,13 @@ class LockStep(Drive[W, D], Generic[W, D]):
                 self._go()
                 self.n_news += 1
 
+    def ask_for(self) -> None:
+        """Stand still as something that a person wants: it is kept, as if it had been played."""
+        with self._lock:
+            self.pause()
+            self._is_asked_for = True
+            self._tell()
+
     def pause(self) -> None:
         """Stand still at the step shown; the slice under way is dropped."""
         with self._lock:

@@ -37,12 +37,15 @@ def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
     keeper, state = desk.keeper(), sessions.session()
 
     def fork(step: int) -> None:
-        record = None if keeper is None else keeper.store.get(state.shown)
-        if keeper is not None and record is not None:
-            try:
+        if keeper is None:
+            return
+        try:
+            # Nobody need have played it: who forks it asks for it, and it is kept.
+            record = keeper.store.get(state.shown) if state.shown else keeper.keep(run)
+            if record is not None:
                 _branch_off(keeper, link, run, adopt, record, step)
-            except (ValueError, SQLAlchemyError) as fault:
-                state.messages = [str(fault)]
+        except (ValueError, SQLAlchemyError) as fault:
+            state.messages = [told(fault)]
 
     if not state.is_mine:
         shown = None if keeper is None else keeper.store.get(state.shown)
@@ -57,7 +60,8 @@ def picture(link: Link, run: LiveRun, adopt: Adopt) -> None:
         title=runs.objective_title(run.config),
         may_drive=state.is_mine,
         play=play,
-        fork=fork if keeper is not None and state.shown else None,
+        fork=None if keeper is None else fork,
+        is_shown=lambda one: sessions.DESK.live() is one,
     )
 
 
@@ -117,7 +121,10 @@ def _this_run(
     keeper: Keeper, link: Link, run: LiveRun, adopt: Adopt, shown: Record | None
 ) -> None:
     if shown is None:
-        st.markdown("Play the run, and it is kept: this page's address then leads back to it.")
+        st.markdown(
+            "Play the run, or look back and fork it, and it is kept: this page's address then "
+            "leads back to it."
+        )
         return
     is_mine = sessions.session().is_mine
     left, middle, right = st.columns([5, 2, 3], vertical_alignment="bottom")

@@ -27,6 +27,7 @@ def show(
     may_drive: bool = True,
     play: Callable[[LiveRun], None] = LiveRun.play,
     fork: Callable[[int], None] | None = None,
+    is_shown: Callable[[LiveRun], bool] = lambda run: True,
 ) -> None:
     """Draw the run and let a person drive it.
 
@@ -36,6 +37,9 @@ def show(
         may_drive: Whether the run is the reader's; if not, there is only the picture.
         play: Lets the run go on, or says why it may not.
         fork: Begins a branch at a step; None where there is nothing to fork.
+        is_shown: Whether the run is still the page's: a fork, or a control, may have put another
+            in its place before the browser knows. What is pressed then is meant for that one;
+            the browser sees that nobody obeyed, and asks it again.
     """
 
     def one(run: LiveRun, what: object, value: object) -> None:
@@ -49,7 +53,7 @@ def show(
     def take() -> None:
         sent = (st.session_state.get(KEY) or {}).get("commands")
         heard = st.session_state.get(_HEARD, 0)
-        st.session_state[_HEARD] = obey_all(run, sent, heard, one)
+        st.session_state[_HEARD] = obey_all(run, sent, heard, one, is_shown)
 
     component.of_module(NAME, "train.js")(
         key=KEY,
@@ -58,6 +62,7 @@ def show(
             "objective_title": title,
             "may_drive": may_drive,
             "may_fork": fork is not None,
+            "heard": st.session_state.get(_HEARD, 0),
         },
         on_commands_change=take,
     )
@@ -82,6 +87,7 @@ def obey_all(
     sent: object,
     heard: float,
     one: Callable[[LiveRun, object, object], None] = obey,
+    is_shown: Callable[[LiveRun], bool] = lambda run: True,
 ) -> float:
     """Obey the commands that are new, in their order.
 
@@ -91,6 +97,7 @@ def obey_all(
             sender may be anyone: what is malformed is passed over.
         heard: Number of the last command obeyed so far.
         one: Obeys one command.
+        is_shown: Whether the run is still the page's; else what follows is not for it.
 
     Returns:
         Number of the last command obeyed now.
@@ -102,7 +109,7 @@ def obey_all(
         if not isinstance(command, list) or len(command) != 3:
             continue
         number, what, value = command
-        if isinstance(number, int | float) and number > heard:
+        if isinstance(number, int | float) and number > heard and is_shown(run):
             heard = number
             one(run, what, value)
     return heard

@@ -156,9 +156,34 @@ def test_reload_fork_compare_name_and_delete(visit):
     expect(chart).to_have_attribute("aria-label", re.compile(f"they part at step {fork}$"))
     runs.press("Delete")
     runs.press("Delete 2 runs")
-    runs.page.get_by_text("Play the run, and it is kept").wait_for()
+    runs.page.get_by_text("Play the run, or look back and fork it").wait_for()
     runs.assert_names()
     runs.page.wait_for_function("!location.search.includes('run=')")
+
+
+def test_first_steps_are_forked_and_a_press_while_the_branch_comes_is_meant_for_it(visit):
+    runs = Runs(visit(), "?data=moons&latents=2&K=3&opens=moving")
+    runs.wait_for("dataset.mode === 'paused' && dataset.step === '300'")
+    assert "run=" not in runs.page.url
+    bar = runs.page.get_by_role("slider", name="Step of the run to look at")
+    bar.fill("120")
+    runs.wait_for("dataset.back === '120'")
+    # In one moment: no answer can come between the two.
+    runs.page.evaluate(
+        """() => {
+          const called = (name) => [...document.querySelectorAll(".lab-train button")]
+            .find((button) => button.textContent === name);
+          called("Fork here").click();
+          called("Play").click();
+        }"""
+    )
+    runs.page.wait_for_url(re.compile("run="))
+    runs.wait_for("dataset.mode === 'playing' && Number(dataset.step) > 150")
+    runs.pause()
+    runs.open_box()
+    runs.assert_names("IWAE, K = 3 on Two moons", "from step 120")
+    parent = runs.page.locator(".lab-runs tr").nth(1)
+    assert parent.locator("td").nth(1).inner_text() == "300"  # where it stood
 
 
 def test_a_run_goes_out_as_a_file_and_comes_in_again_and_a_broken_file_says_why(visit):

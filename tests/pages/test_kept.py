@@ -90,7 +90,7 @@ def rows(app):
 
 def test_the_address_names_a_run_once_it_has_been_played(page):
     assert address(page) == ""
-    assert "Play the run, and it is kept" in texts(open_box(page))
+    assert "Play the run, or look back and fork it, and it is kept" in texts(open_box(page))
     run = train(page, 20)
     record = kept.shared().record_of(run)
     assert address(page) == record.id

@@ -57,6 +57,30 @@ def test_a_fork_is_its_parents_past_and_then_its_own(world, values):
     assert np.array_equal(parameters(again), replay(before, step).parameters)
 
 
+def test_first_steps_that_nobody_asked_for_are_kept_once_somebody_forks_them(world):
+    run = world.keeper.open(SMALL, "me")
+    world.pool.finish()
+    with pytest.raises(ValueError, match="has taken no step yet"):
+        world.keeper.keep(run)
+    run = world.keeper.open(SMALL, "me")
+    world.pool.finish()
+    run.open(12)
+    while run.status().step < 7:
+        world.pool.finish()
+    world.keeper.flush()
+    assert world.keeper.of("me") == []
+    record = world.keeper.keep(run)  # in the midst of them: it stands still there
+    assert (run.status().mode, run.status().opening_to) == ("paused", None)
+    assert world.keeper.of("me") == [record]
+    assert record.step == run.status().step >= 7
+    branch = world.keeper.fork(record, 5, {"n_samples": 8}, "me", "branch")
+    world.finish()
+    assert branch.config == dataclasses.replace(SMALL, n_samples=8)
+    before = run.snapshot().lineage.before(5)
+    assert np.array_equal(parameters(branch), replay(before, 5).parameters)
+    assert (world.keeper.usage("me").n_kept, world.keeper.usage("me").n_recent) == (1, 1)
+
+
 def test_a_moment_before_the_film_of_a_reopened_run_is_replayed_to_the_bit(world):
     run = world.open(n_slices=5)
     run.change(n_samples=9)

@@ -52,6 +52,23 @@ def test_a_command_is_obeyed_once_and_in_order(run):
     assert run.status().mode == "playing"
 
 
+def test_what_is_pressed_after_a_fork_is_not_for_the_run_that_was_left(run):
+    shown = [run]
+
+    def one(run, what, value):
+        if what == "fork":
+            shown.clear()
+        else:
+            obey(run, what, value)
+
+    sent = {"run": run.run_id, "list": [[5, "step", 1], [6, "fork", 0], [7, "play", None]]}
+    assert obey_all(run, sent, 0, one, lambda run: run in shown) == 6
+    run.pool.finish()
+    assert (run.status().mode, run.status().step) == ("paused", 1)
+    assert obey_all(run, sent, 6, one, lambda run: run in shown) == 6
+    assert run.status().mode == "paused"
+
+
 @pytest.mark.parametrize(
     "sent",
     [
