@@ -33,11 +33,13 @@ TARGETS_MS = {30: 60.0, 100: 120.0}
 
 
 class Client:
-    """One session: it keeps the sliders that its page shows."""
+    """One session: it keeps the sliders that its page shows, and what its components were sent."""
 
-    def __init__(self, socket, page: str) -> None:
+    def __init__(self, socket, page: str, query: str = "") -> None:
         self.socket = socket
         self.page = page
+        self.query = query
+        self.components = {}  # JSON by name
         self.sliders = {}
         self.fragments = {}  # of each slider, as its delta names it; empty outside of one
 
@@ -45,7 +47,7 @@ class Client:
         """Ask for a script run, wait for its end, and return the milliseconds it took."""
         message = BackMsg()
         message.rerun_script.page_name = self.page
-        message.rerun_script.query_string = ""
+        message.rerun_script.query_string = self.query
         if slider is not None:
             # As the front end does: a control in a fragment reruns that fragment alone.
             message.rerun_script.fragment_id = self.fragments[slider.id]
@@ -63,6 +65,9 @@ class Client:
             kind = answer.WhichOneof("type")
             if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "exception":
                 raise SystemExit(f"the page failed: {answer.delta.new_element.exception.message}")
+            if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "bidi_component":
+                sent = answer.delta.new_element.bidi_component
+                self.components[sent.component_name] = sent.json
             if kind == "delta" and answer.delta.new_element.WhichOneof("type") == "slider":
                 shown = answer.delta.new_element.slider
                 self.sliders[shown.id] = shown

@@ -3,19 +3,21 @@
 Opens *Train* in headless Chromium and plays, with one run and with eight at once (the first is
 drawn by the browser; the others are polled as a browser polls, since eight readers sit at eight
 machines; ``--browsers`` draws more of them here). Before and after it, the same settings are
-trained without a server, slices and looks, in as many worker processes. Then slicing alone, on
-Burda's net: a live run against one call of ``advance``, in turns.
+trained without a server, slices and looks, in as many worker processes. What slices cost by
+themselves is ``slicing.py``.
 
-    python benchmarks/live.py [--seconds 10] [--runs 1 8] [--browsers 1] [--skip-slicing]
+Where the cores' time goes is told by the processor's clock: to the workers that train, to the
+server, to Chromium by kind of process (without a GPU it draws in software), and to this script.
+
+    python benchmarks/live.py [--seconds 10] [--runs 1 8] [--browsers 1]
 
 Target on two cores: 30 drawn frames/s, 10 loss points/s, a pause seen within 150 ms, 90 % of the
-training speed kept with the picture, 95 % kept by slices.
+training speed kept with the picture.
 """
 
 import argparse
 import contextlib
 import json
-import os
 import statistics
 import sys
 import threading
@@ -23,18 +25,18 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import chromium
 import serving
 from playwright.sync_api import sync_playwright
 
-from iwae_core.runtime import executor, looks
-from iwae_core.runtime.live import LiveRun
+from iwae_core.runtime import executor
 from iwae_core.runtime.wire import unpack
 from iwae_core.training import TrainConfig, advance, begin
 
-TARGETS = {"drawn": 30, "loss_points": 10, "pause_ms": 150, "kept": 0.9, "kept_by_slices": 0.95}
+TARGETS = {"drawn": 30, "loss_points": 10, "pause_ms": 150, "kept": 0.9}
 POLL_SECONDS = 0.05
 ROOT = "document.querySelector('.lab-train')"
 
@@ -144,8 +146,40 @@ def polled(routes: list[str]):
             thread.join()
 
 
-def watched(browser, url: str, query: str, n_runs: int, n_drawn: int, seconds: float) -> dict:
+def cpu_seconds(server: psutil.Process) -> dict[str, float]:
+    """CPU time used so far by each kind of process that shares the cores."""
+    workers = {each.pid for each in server.children(recursive=True)}
+    found: dict[str, float] = {}
+    everyone = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    for each in everyone:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            line, times = " ".join(each.cmdline()), each.cpu_times()
+            if each.pid == server.pid:
+                kind = "server"
+            elif each.pid in workers:
+                kind = "workers"
+            elif "--type=" in line:
+                kind = "chromium_" + line.split("--type=")[1].split()[0].replace("-", "_")
+            elif "chrom" in each.name():
+                kind = "chromium_browser"
+            else:
+                kind = "this_script"
+            found[kind] = found.get(kind, 0.0) + times.user + times.system
+    return found
+
+
+def shares(before: dict[str, float], after: dict[str, float], seconds: float) -> dict[str, float]:
+    """Of all the time of the cores, what each kind of process took; dead ones are left out."""
+    whole = seconds * executor.n_cores()
+    spent = {kind: (after[kind] - before.get(kind, 0.0)) / whole for kind in after}
+    return {kind: round(share, 3) for kind, share in sorted(spent.items()) if share >= 0.0005}
+
+
+def watched(
+    browser, server: serving.Server, query: str, n_runs: int, n_drawn: int, seconds: float
+) -> dict:
     """Play so many runs; what the first page shows, and the speed of all."""
+    url, process = server.url, psutil.Process(server.process.pid)
     pages = [Page(browser, url, query) for _ in range(n_runs)]
     routes = [page.route for page in pages]
     for page in pages:
@@ -156,7 +190,9 @@ def watched(browser, url: str, query: str, n_runs: int, n_drawn: int, seconds: f
     with polled(routes[n_drawn:]):
         first.page.wait_for_timeout(3000)
         steps, before = [where(route) for route in routes], first.counts()
+        used = cpu_seconds(process)
         first.page.wait_for_timeout(1000 * seconds)
+        taken = shares(used, cpu_seconds(process), seconds)
         after, ends = first.counts(), [where(route) for route in routes]
         spent = (after["now"] - before["now"]) / 1000
         rate = {name: (after[name] - before[name]) / spent for name in after}
@@ -176,40 +212,8 @@ def watched(browser, url: str, query: str, n_runs: int, n_drawn: int, seconds: f
         "pause_frozen_ms": round(max(each["frozen"] for each in pauses)),
         "pause_run_stands_ms": round(statistics.median(each["run_stands"] for each in pauses)),
         "steps_per_second": round(sum(ends[i] - steps[i] for i in range(n_runs)) / spent, 1),
+        "shares_of_the_cores": taken,
     }
-
-
-def end_of_slice(run: LiveRun, seconds: float) -> None:
-    """Watch a run for so long, then until a slice ends: what is under way counts for nothing."""
-    began, at = time.perf_counter(), None
-    while at is None or run.status().step == at:
-        if time.perf_counter() - began < seconds:
-            run.poll()
-            time.sleep(0.05)
-        else:
-            at = run.status().step if at is None else at
-            time.sleep(0.0005)
-
-
-def slicing(config: TrainConfig, seconds: float, look: bool) -> dict:
-    """A live run against one call, in the same worker process, in turns."""
-    if not look:
-        looks._GLANCE_SHARE = looks._FRAME_SHARE = looks._DEEP_SHARE = 1e-9
-    pool = executor.local(1)
-    executor.warm(pool)
-    run = LiveRun(config, pool)
-    kept = []
-    for _ in range(3):
-        whole = pool.submit(in_one_go, config, seconds).result()
-        run.play()
-        end_of_slice(run, 2.0)
-        began, first = time.perf_counter(), run.status().step
-        end_of_slice(run, seconds)
-        kept.append((run.status().step - first) / (time.perf_counter() - began) / whole)
-        run.pause()
-    run.close()
-    pool.shutdown()
-    return {"K": config.n_samples, "looks": look, "kept": [round(share, 3) for share in kept]}
 
 
 def main() -> None:
@@ -218,17 +222,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--browsers", type=int, default=1, help="how many runs Chromium draws")
     parser.add_argument("--dataset", default="digits")
-    parser.add_argument("--skip-slicing", action="store_true")
-    parser.add_argument("--skip-watching", action="store_true")
     options = parser.parse_args()
-    result: dict = {"targets": TARGETS, "cores": executor.n_cores(), "watched": [], "slicing": []}
+    result: dict = {"targets": TARGETS, "cores": executor.n_cores(), "watched": []}
     config = TrainConfig(
         dataset=options.dataset,
         learning_rate=0.002,
         seed=1,
         hidden=(200, 200) if "mnist" in options.dataset else (100, 100),
     )
-    for n_runs in [] if options.skip_watching else options.runs:
+    for n_runs in options.runs:
         before = headless(config, n_runs, options.seconds)
         with serving.serve() as server, sync_playwright() as playwright:
             server.wait_until_warm()
@@ -237,7 +239,7 @@ def main() -> None:
             )
             found = watched(
                 browser,
-                server.url,
+                server,
                 f"?data={options.dataset}&opens=still",
                 n_runs,
                 min(n_runs, options.browsers),
@@ -247,12 +249,6 @@ def main() -> None:
         kept = round(found["steps_per_second"] / alone, 3)
         found |= {"headless_steps_per_second": round(alone, 1), "kept": kept}
         result["watched"].append({"runs": n_runs, **found})
-    folder = os.environ.get("IWAE_LAB_DATA")
-    dataset = "mnist" if folder else "digits"
-    for look in [] if options.skip_slicing else [True, False]:
-        for K in (1, 5, 50):
-            burda = TrainConfig(dataset=dataset, hidden=(200, 200), latent_dim=50, n_samples=K)
-            result["slicing"].append({"dataset": dataset, **slicing(burda, options.seconds, look)})
     print(json.dumps(result))
 
 

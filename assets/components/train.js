@@ -167,7 +167,7 @@ class View {
   gone() {
     this.ended = true;
     this.status.textContent =
-      "This run has ended: nobody watched it for ten minutes. Change a setting or reload the page to begin anew.";
+      "This run has ended: nobody watched it for some minutes. Change a setting or reload the page to begin anew.";
     this.root.dataset.mode = "gone";
   }
 

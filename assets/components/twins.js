@@ -113,7 +113,7 @@ class View {
 
   gone() {
     this.status.textContent =
-      "This pair has ended: nobody watched it for ten minutes. Reset starts it anew, same seed.";
+      "This pair has ended: nobody watched it for some minutes. Reset starts it anew, same seed.";
     this.root.dataset.mode = "gone";
   }
 

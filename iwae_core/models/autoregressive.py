@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from iwae_core.models.networks import ACTIVATIONS
+from iwae_core.models.networks import ACTIVATIONS, Linear
 from iwae_core.rng import stream
 
 _N_PATHS = 8  # ancestral draws behind the expected pixels
@@ -36,10 +36,10 @@ class AutoregressiveBernoulli(nn.Module):
     def __init__(self, n_hidden: int, data_dim: int, activation: str) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[activation]
-        self.hidden_from_pixels = nn.utils.skip_init(nn.Linear, data_dim, n_hidden, bias=False)
-        self.hidden_from_latent = nn.utils.skip_init(nn.Linear, n_hidden, n_hidden)
-        self.logits_from_hidden = nn.utils.skip_init(nn.Linear, n_hidden, data_dim, bias=False)
-        self.logits_from_latent = nn.utils.skip_init(nn.Linear, n_hidden, data_dim)
+        self.hidden_from_pixels = Linear(data_dim, n_hidden, bias=False)
+        self.hidden_from_latent = Linear(n_hidden, n_hidden)
+        self.logits_from_hidden = Linear(n_hidden, data_dim, bias=False)
+        self.logits_from_latent = Linear(n_hidden, data_dim)
         # Starts at zero, so that a fresh model's pixels follow the data's mean.
         self.logits_from_pixels = nn.Parameter(torch.zeros(data_dim, data_dim))
         pixels = torch.arange(data_dim)

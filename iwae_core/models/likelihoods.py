@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from iwae_core.models.networks import Linear
 from iwae_core.rng import standard_normal
 
 START_SCALE = 0.5  # of a learned Gaussian noise
@@ -96,7 +97,7 @@ class Bernoulli(nn.Module):
 
     def __init__(self, n_hidden: int, data_dim: int) -> None:
         super().__init__()
-        self.logits = nn.utils.skip_init(nn.Linear, n_hidden, data_dim)
+        self.logits = Linear(n_hidden, data_dim)
 
     def start_at(self, data_mean: Tensor) -> None:
         """Set the output bias to the logit of the data's mean, kept inside (0.001, 0.999)."""
@@ -145,7 +146,7 @@ class Gaussian(nn.Module):
 
     def __init__(self, n_hidden: int, data_dim: int, scale: float | None = None) -> None:
         super().__init__()
-        self.loc = nn.utils.skip_init(nn.Linear, n_hidden, data_dim)
+        self.loc = Linear(n_hidden, data_dim)
         if scale is None:
             # Below the data's own unit scale: from there the noise explains everything at first,
             # and the latents collapse before the decoder has learned to use them.

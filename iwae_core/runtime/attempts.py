@@ -58,6 +58,8 @@ def attempt_all(
     abouts: Sequence[object],
     done: Callable[[list[T]], None],
     failed: Callable[[int, str], None],
+    *,
+    tries: int = MOST,
 ) -> None:
     """Submit ``work`` for each argument; ``done`` hears when all are back, in their order.
 
@@ -67,6 +69,7 @@ def attempt_all(
         abouts: The arguments.
         done: Takes all results.
         failed: Takes the place of one that came to nothing, and its cause; of each such one.
+        tries: As for :func:`attempt`.
     """
     back: dict[int, T] = {}
     lock = threading.Lock()
@@ -79,4 +82,4 @@ def attempt_all(
             done([back[i] for i in range(len(abouts))])
 
     for i, about in enumerate(abouts):
-        attempt(pool, work, about, partial(returned, i), partial(failed, i))
+        attempt(pool, work, about, partial(returned, i), partial(failed, i), tries=tries)

@@ -14,12 +14,13 @@ import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
 from iwae_core.runtime.attempts import attempt_all
 from iwae_core.runtime.lineage import Origin
+from iwae_core.runtime.openings import Done, Failed
 from iwae_core.runtime.pace import Tempo
 from iwae_core.runtime.parts import PartDone, PartWork
 from iwae_core.runtime.queue import Lane
@@ -27,7 +28,8 @@ from iwae_core.runtime.side import Side
 from iwae_core.runtime.status import Mode
 from iwae_core.training import TrainConfig
 
-_LOOKS = 8  # at the first steps that are taken unasked
+# First steps that are taken unasked: so many looks at them, and no more steps between two.
+_LOOKS, _BETWEEN_LOOKS = 8, 100
 
 W = TypeVar("W", bound=PartWork)
 D = TypeVar("D", bound=PartDone)
@@ -89,6 +91,7 @@ class Drive(ABC, Generic[W, D]):
         self._open_until(None)
         self._is_asked_for = any(isinstance(start, Origin) for start in starts)
         self._tempo.seconds_per_step = 0.0
+        self._opening_due = self._clock()  # no earlier than as if it were computed for this run
         self._forget()
         self.n_news += 1
         self._send(0, looks=True)
@@ -174,11 +177,14 @@ class Drive(ABC, Generic[W, D]):
         elif self._steps_left:
             self._send(self._steps_left, looks=True)
         elif self._mode == "playing" and self._tempo.pace.may_go(self._clock()):
-            n_steps = self._slice_steps()
-            if self._until is not None:  # few steps, of which there is to be much to see
+            if self._until is None:
+                self._send(self._slice_steps(), looks=False)
+            elif self._clock() >= self._opening_due:
+                # Few steps, of which there is to be much to see; for all alike the same.
                 self._open_until(self._until)
-                n_steps = min(n_steps, self._until - self._shared_step, -(-self._until // _LOOKS))
-            self._send(n_steps, looks=self._until is not None)
+                most = min(_BETWEEN_LOOKS, -(-self._until // _LOOKS))
+                n_steps = min(self._until - self._shared_step, most)
+                self._send(n_steps, looks=True)
 
     def _slice_steps(self) -> int:
         # A state travels with Adam's two moments.
@@ -188,12 +194,13 @@ class Drive(ABC, Generic[W, D]):
 
     def _send(self, n_steps: int, *, looks: bool) -> None:
         works = [self._part(side, n_steps, looks=looks) for side in self._sides]
-        ticket = self._ticket
+        ticket, began = self._ticket, self._clock()
         self._in_flight = True
 
         def done(results: Sequence[D]) -> None:
             with self._lock:
                 if ticket == self._ticket:
+                    self._opening_due = began + max(one.wall_seconds for one in results)
                     self._arrived(works, results)
 
         def failed(place: int, cause: str) -> None:
@@ -201,7 +208,34 @@ class Drive(ABC, Generic[W, D]):
                 if ticket == self._ticket:
                     self._stop(self._failure(place, cause))
 
-        attempt_all(self.executor, self._carry, works, done, failed)
+        def work(done: Done, failed: Failed) -> None:
+            attempt_all(self.executor, self._carry, works, done, failed)
+
+        self._ask(work, done, failed, "steps", n_steps, looks)
+
+    def _ask(
+        self,
+        work: Callable[[Done, Failed], None],
+        done: Done,
+        failed: Failed,
+        *about: Hashable,
+    ) -> None:
+        """Have a piece of work done; together with others, where they would ask for the same.
+
+        A run that nobody has asked for anything is a function of its settings and its step.
+
+        Args:
+            work: Submits it.
+            done: Takes what came of it.
+            failed: Takes the cause where nothing did.
+            about: What is asked of the run as it stands.
+        """
+        is_new = not self._is_asked_for and all(side.is_new for side in self._sides)
+        if is_new and isinstance(self.executor, Lane):
+            key = (type(self).__name__, self.settings, self._shared_step, *about)
+            self.executor.openings.ask(key, work, done, failed)
+        else:
+            work(done, failed)
 
     def _arrived(self, works: Sequence[W], done: Sequence[D]) -> None:
         self._in_flight = False

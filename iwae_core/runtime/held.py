@@ -46,12 +46,16 @@ class Held(Generic[W]):
         self._lock = threading.Lock()
 
     def add(self, one: W) -> W:
-        """Hold it; it is closed at once where there is no room.
+        """Hold it; where there is no room, in place of what nobody has polled for longest.
+
+        A class that reloads its pages leaves as many behind as it opens.
 
         Raises:
-            ValueError: If the server already holds as many as it can.
+            ValueError: If the server holds as many as it can, all of them watched.
         """
         self.sweep()
+        if len(self) >= self._most:
+            self._make_room()
         with self._lock:
             if len(self._held) < self._most:
                 self._held[one.run_id] = one
@@ -103,6 +107,12 @@ class Held(Generic[W]):
             self._left.difference_update(idle)
         for run_id in idle:
             self.close(run_id)
+
+    def _make_room(self) -> None:
+        with self._lock:
+            oldest = min(self._held.values(), key=lambda one: one.last_poll, default=None)
+        if oldest is not None and time.monotonic() - oldest.last_poll > LEFT_SECONDS:
+            self.close(oldest.run_id)
 
     def __len__(self) -> int:
         with self._lock:

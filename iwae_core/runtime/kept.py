@@ -15,12 +15,13 @@ from weakref import WeakKeyDictionary
 from sqlalchemy.exc import SQLAlchemyError
 
 from iwae_core.runtime import queue, watched
-from iwae_core.runtime.history import Moment, Seen
+from iwae_core.runtime.history import Moment
 from iwae_core.runtime.kept_bundle import Bundle
+from iwae_core.runtime.kept_files import bundle_of, take_in
 from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.kept_pairs import Pairs, Start
 from iwae_core.runtime.kept_past import nearest, origin_of
-from iwae_core.runtime.kept_writer import Writer, bounds, new_id
+from iwae_core.runtime.kept_writer import Writer, new_id
 from iwae_core.runtime.lineage import look_back
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store import Store, default_place
@@ -171,12 +172,7 @@ class Keeper:
         state = self.store.nearest(record.id, record.step)
         if state is None:
             raise ValueError("no state of this run is kept yet; open it, and try again")
-        lineage = record.lineage
-        if state.step < record.step:
-            lineage = lineage.before(state.step)
-        state = dataclasses.replace(state, config=lineage.config_now())
-        curves = self.store.curves(record.id, state.step)
-        return Bundle(name=record.name, lineage=lineage, state=state, curves=curves)
+        return bundle_of(self.store, record, state)
 
     def take_in(self, bundle: Bundle, owner: str) -> Record:
         """Keep an imported run as one of this browser's.
@@ -185,22 +181,7 @@ class Keeper:
             ValueError: If a limit is met.
         """
         self.check_room(owner)
-        now, state = self._clock(), bundle.state
-        record = Record(
-            id=new_id(),
-            owner=owner,
-            name=bundle.name or "imported",
-            created=now,
-            updated=now,
-            past=lineage_to_json(bundle.lineage),
-            step=state.step,
-            stop=state.stop,
-            **bounds(bundle.curves[1]),
-        )
-        self.store.put([record])
-        steps, held_out, deep = bundle.curves
-        seen = Seen(steps=steps, held_out=held_out, deep=deep)
-        self.store.keep(record.id, state, seen)
+        (record,) = take_in(self.store, [bundle], owner, self._clock())
         return record
 
     def check_room(self, owner: str, n_more: int = 1) -> None:

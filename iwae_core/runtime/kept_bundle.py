@@ -25,6 +25,7 @@ import numpy as np
 
 from iwae_core import training
 from iwae_core.datasets import uploads
+from iwae_core.runtime.kept_archive import read_parts
 from iwae_core.runtime.kept_checks import check_settings, check_size, check_stop, is_step, shown
 from iwae_core.runtime.kept_curves import Rows, read_curves, write_curves
 from iwae_core.runtime.lineage import Lineage
@@ -32,14 +33,15 @@ from iwae_core.runtime.store import MOST_NAME
 from iwae_core.runtime.store_record import lineage_from_json, lineage_to_json
 from iwae_core.training import RunState
 
-MOST_BYTES = 50_000_000  # of the file
-MOST_UNPACKED = 100_000_000  # of all parts together
 MOST_TABLE = 10_000_000  # of an uploaded table, to be carried along
 
 _FORMAT = 1
 _TABLE = "table.safetensors"
 _TEXT_BYTES = 2_000_000  # of a JSON sheet or a script
 _CHANGES = 10_000
+_OF_A_PAIR = {
+    "A.zip": "this is a pair of runs: import it on the page Twins, or one of the two in it here"
+}
 _PARTS = re.compile(
     r"run\.json|state\.json|state-[0-9a-f]{16}\.safetensors|curves\.csv|reproduce\.py"
     r"|table\.safetensors"
@@ -91,7 +93,8 @@ def unpack(data: bytes) -> Bundle:
     Raises:
         ValueError: If the file is too large, broken, or not such a file; one sentence says why.
     """
-    parts = _read_parts(data)
+    parts = read_parts(data, _PARTS, "run", elsewhere=_OF_A_PAIR)
+    _check_members(parts)
     run = _sheet(parts, "run.json")
     if run.get("format") != _FORMAT:
         raise ValueError(f"run.json must have format {_FORMAT}, got {shown(run.get('format'))}")
@@ -109,43 +112,12 @@ def unpack(data: bytes) -> Bundle:
 # Reading ----------------------------------------------------------------------------------------
 
 
-def _read_parts(data: bytes) -> dict[str, bytes]:
-    if len(data) > MOST_BYTES:
-        raise ValueError(
-            f"the file has {len(data) / 1e6:.0f} MB; at most {MOST_BYTES / 1e6:.0f} are taken"
-        )
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_members(archive.infolist())
-            parts = {}
-            for member in archive.infolist():
-                with archive.open(member) as file:  # its size is its own claim: read no more
-                    parts[member.filename] = file.read(member.file_size + 1)
-                if len(parts[member.filename]) != member.file_size:
-                    raise ValueError(f"{member.filename} is larger than the file says")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as fault:
-        raise ValueError(f"this is not a whole .zip file: {fault}") from fault
-    except Exception as fault:
-        if isinstance(fault, ValueError):
-            raise
-        raise ValueError(f"this .zip file cannot be unpacked: {fault!r}") from fault
-    return parts
-
-
-def _check_members(members: list[zipfile.ZipInfo]) -> None:
-    names = [member.filename for member in members]
-    for name in names:
-        if not _PARTS.fullmatch(name):
-            raise ValueError(f"the file has a part that no run has: {shown(name)}")
-    if len(set(names)) < len(names):
-        raise ValueError("the file has a part twice")
+def _check_members(parts: Mapping[str, bytes]) -> None:
     for needed in ("run.json", "state.json", "curves.csv"):
-        if needed not in names:
+        if needed not in parts:
             raise ValueError(f"the file lacks {needed}: was it made by Export?")
-    if sum(name.startswith("state-") for name in names) != 1:
+    if sum(name.startswith("state-") for name in parts) != 1:
         raise ValueError("the file must hold one state-....safetensors")
-    if sum(member.file_size for member in members) > MOST_UNPACKED:
-        raise ValueError(f"unpacked, the file has more than {MOST_UNPACKED / 1e6:.0f} MB")
 
 
 def _text(parts: Mapping[str, bytes], name: str) -> str:

@@ -7,7 +7,9 @@ and its curves hold how the two compare.
 
 from collections.abc import Callable
 
-from iwae_core.runtime.kept_past import pair_origins
+from iwae_core.runtime.kept_files import bundle_of, take_in
+from iwae_core.runtime.kept_pair_bundle import PairBundle
+from iwae_core.runtime.kept_past import pair_origins, pair_states
 from iwae_core.runtime.kept_writer import Writer
 from iwae_core.runtime.lineage import Origin
 from iwae_core.runtime.store import Store
@@ -61,6 +63,33 @@ class Pairs:
         """The rows of a live pair, as last written; None before it is first played."""
         records = self._writer.records_of(pair)
         return (records[0], records[1]) if records else None
+
+    def bundle(self, records: Records) -> PairBundle:
+        """A pair to export: as both stood when their states were last kept.
+
+        Raises:
+            ValueError: If no states of one step are kept, or settings are unknown here.
+        """
+        self._writer.flush(records[0].id)
+        records = self._store.pair(records[0].id) or records
+        states = pair_states(self._store, records)
+        if states is None:
+            raise ValueError("no states of this pair are kept yet; open it, and try again")
+        first, second = map(bundle_of, (self._store, self._store), records, states)
+        strip = self._store.pair_curve(records[0].id, states[0].step)
+        return PairBundle(sides=(first, second), strip=strip)
+
+    def take_in(self, bundle: PairBundle, owner: str) -> Records:
+        """Keep an imported pair as one of this browser's.
+
+        Raises:
+            ValueError: If a limit is met.
+        """
+        self._writer.limits.check_room(self._store.usage(owner), 2)
+        first, second = take_in(
+            self._store, bundle.sides, owner, self._writer.now(), strip=bundle.strip
+        )
+        return first, second
 
     def of(self, owner: str) -> list[Records]:
         """Every pair of one browser, the latest first."""

@@ -34,25 +34,27 @@ def origin_of(store: Store, record: Record, lineage: Lineage, step: int) -> Orig
 
 def pair_origins(store: Store, records: tuple[Record, Record]) -> tuple[Origin, Origin]:
     """Where twins start together: the latest step at which the states of both are kept."""
-    first, second = records
-    step = min(first.step, second.step)
-    common = set(store.kept_steps(first.id)) & set(store.kept_steps(second.id))
-    at = 0
-    states: tuple[RunState | None, RunState | None] = (None, None)
-    for kept in sorted(common, reverse=True):
-        found = (store.load(first.id, kept), store.load(second.id, kept))
-        if kept <= step and None not in found:
-            at, states = kept, found
-            break
+    step = min(record.step for record in records)
     origins = []
-    for record, state in zip(records, states, strict=True):
+    for record, state in zip(records, pair_states(store, records) or (None, None), strict=True):
         history, lineage = History(), record.lineage
         if state is not None:
-            history = History.resumed(*store.curves(record.id, at))
-            history.pair.rows = store.pair_curve(record.id, at)
+            history = History.resumed(*store.curves(record.id, state.step))
+            history.pair.rows = store.pair_curve(record.id, state.step)
             state = lineage.from_kept(state)
         origins.append(Origin(lineage=lineage, step=step, state=state, history=history))
     return origins[0], origins[1]
+
+
+def pair_states(store: Store, records: tuple[Record, Record]) -> tuple[RunState, RunState] | None:
+    """The latest kept states of twins that are of one step; None where there are none."""
+    first, second = records
+    common = set(store.kept_steps(first.id)) & set(store.kept_steps(second.id))
+    for kept in sorted(common, reverse=True):
+        one, other = store.load(first.id, kept), store.load(second.id, kept)
+        if kept <= min(first.step, second.step) and one is not None and other is not None:
+            return one, other
+    return None
 
 
 def _curves(store: Store, record: Record, step: int) -> tuple[Rows, ...]:

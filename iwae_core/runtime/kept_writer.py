@@ -67,6 +67,10 @@ class Writer:
         self._rows = ThreadPoolExecutor(1, thread_name_prefix="kept-rows")
         self._files = ThreadPoolExecutor(1, thread_name_prefix="kept-files")
 
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._clock()
+
     def attach(self, run: R, owner: str, records: Sequence[Record] = ()) -> R:
         """Write a run down from now on; as a new one where it has no records."""
         entry = _Entry(run, owner, records=tuple(records))

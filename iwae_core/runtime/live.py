@@ -3,14 +3,17 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
+from iwae_core.runtime.attempts import attempt_all
 from iwae_core.runtime.history import History, Moment, Seen
 from iwae_core.runtime.lineage import Origin
 from iwae_core.runtime.lock_step import LockStep
 from iwae_core.runtime.looks import Looks
+from iwae_core.runtime.openings import Done as Came
+from iwae_core.runtime.openings import Failed
 from iwae_core.runtime.side import Side
 from iwae_core.runtime.slices import Deep, Done, Work, carry_out, look_deep
 from iwae_core.runtime.status import Snapshot, Status
@@ -147,19 +150,16 @@ class LiveRun(LockStep[Work, Done]):
     def _look_deep(self, state: RunState) -> None:
         """Ask for the dear bound beside the run, which does not wait for it."""
         generation = self._generation
-        try:
-            future = self.executor.submit(look_deep, state)
-        except RuntimeError:  # the executor has been shut down, as the run itself will say
-            return
-        future.add_done_callback(lambda done: self._looked_deep(generation, state.step, done))
 
-    def _looked_deep(self, generation: int, step: int, future: "Future[Deep]") -> None:
-        with self._lock:
-            if generation != self._generation:
-                return
-            failed = future.cancelled() or future.exception() is not None
-            seen = None if failed else future.result()
-            self._looks.took_deep(seen)
-            # What failed once at a step is not asked again there: the curve has a gap.
-            self.history.add_deep(step, seen.bound if seen is not None else math.nan)
-            self.n_news += 1
+        def work(done: Came, failed: Failed) -> None:
+            attempt_all(self.executor, look_deep, [state], done, failed, tries=1)
+
+        def came(seen: Deep | None) -> None:
+            with self._lock:
+                if generation == self._generation:
+                    self._looks.took_deep(seen)
+                    # What failed once at a step is not asked again there: the curve has a gap.
+                    self.history.add_deep(state.step, math.nan if seen is None else seen.bound)
+                    self.n_news += 1
+
+        self._ask(work, lambda seen: came(seen[0]), lambda place, cause: came(None), "deep")

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from iwae_core.runtime import executor
+from iwae_core.runtime.openings import Openings
 
 _READY = 1  # slices handed over beyond the number of workers, so that none waits for the next
 _NEW_SHARE = 0.2  # of the latest slice in the running mean of their times
@@ -67,6 +68,10 @@ class FairQueue:
         supply: Gives the executor; asked each time, since a server may replace it.
         n_workers: How many slices the executor works on at a time.
         clock: Seconds that never go back; tests pass their own.
+
+    Attributes:
+        n_workers: As given.
+        openings: What runs that nobody has asked for anything have in common.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class FairQueue:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.n_workers = n_workers
+        self.openings = Openings()
         self._supply = supply
         self._clock = clock
         self._lock = threading.Lock()
@@ -209,6 +215,11 @@ class Lane(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Queue a call for the workers."""
         return self._queue.submit(self, lambda: self._queue._supply().submit(fn, *args, **kwargs))
+
+    @property
+    def openings(self) -> Openings:
+        """What this run may share with others."""
+        return self._queue.openings
 
     def standing(self) -> Standing:
         """How this run stands now."""

@@ -58,6 +58,11 @@ class Side:
         config = start.config if isinstance(start, RunState) else start
         return any(getattr(config, name) != value for name, value in changes.items())
 
+    @property
+    def is_new(self) -> bool:
+        """Whether its settings alone say what it is: nothing was changed, and nothing will be."""
+        return not (self._pieces or self._changes or self.lineage.changes)
+
     def change(self, values: Mapping[str, Any]) -> None:
         """Change live settings from the next slice on.
 

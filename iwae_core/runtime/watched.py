@@ -13,7 +13,7 @@ __all__ = ["KEEP_SECONDS", "LEFT_SECONDS", "PAIRS", "RUNS", "find", "open_pair",
 
 # A page that was closed, or asleep for longer than this, finds its run gone and starts a new one.
 KEEP_SECONDS = 600.0
-MOST_RUNS = 400
+MOST_RUNS = 800  # a class of 300 that reloads its pages leaves as many for some minutes
 
 RUNS: Held[LiveRun] = Held("runs", most=MOST_RUNS, keep_seconds=KEEP_SECONDS)
 PAIRS: Held[TwinRun] = Held("pairs of runs", most=MOST_RUNS // 2, keep_seconds=KEEP_SECONDS)

@@ -6,6 +6,7 @@ named by the seed and t, never from a generator that lives on, so 100 steps at o
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -254,6 +255,12 @@ def _moved(x: Tensor, device: torch.device) -> Tensor:
     return x.pin_memory().to(device, non_blocking=True)
 
 
+@functools.lru_cache(maxsize=4)
+def _epoch_order(seed: int, epoch: int, n_rows: int) -> Tensor:
+    """The order of an epoch; the slices of one epoch need not shuffle MNIST each."""
+    return torch.randperm(n_rows, generator=stream(seed, "order", epoch))
+
+
 class _Batches:
     """Minibatches without replacement, in an order that the seed and the epoch decide."""
 
@@ -272,8 +279,7 @@ class _Batches:
         self._order = self._shuffled()
 
     def _shuffled(self) -> Tensor:
-        order = stream(self.seed, "order", self.epoch)
-        return self.rows[torch.randperm(len(self.rows), generator=order)]
+        return self.rows[_epoch_order(self.seed, self.epoch, len(self.rows))]
 
     @property
     def at_end_of_epoch(self) -> bool:

@@ -164,20 +164,9 @@ def _compare(
 
 def take_file(keeper: Keeper, owner: str) -> None:
     """Import a run from a file; a broken one is refused with a sentence."""
-    number = st.session_state.get(f"{_FILE}.n", 0)  # another key empties the box
-    key = f"{_FILE}.{number}"
 
-    def take_in() -> None:
-        file = st.session_state.get(key)
-        if file is not None:
-            st.session_state[f"{_FILE}.n"] = number + 1
-            record = keeper.take_in(kept_bundle.unpack(file.getvalue()), owner)
-            said.tell(f"Imported “{title(record)}” at step {record.step:,}: choose it to open it.")
+    def take_in(content: bytes) -> str:
+        record = keeper.take_in(kept_bundle.unpack(content), owner)
+        return f"“{title(record)}” at step {record.step:,}"
 
-    st.file_uploader(
-        f"Import a run (.zip of Export, up to {kept_bundle.MOST_BYTES / 1e6:.0f} MB)",
-        type="zip",
-        key=key,
-        on_change=said.attempt,
-        args=(take_in,),
-    )
+    said.take_file("Import a run (.zip of Export", _FILE, take_in)

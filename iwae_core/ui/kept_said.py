@@ -1,4 +1,4 @@
-"""What a button of the kept runs did or would not do, told to the reader once."""
+"""What the box of kept runs tells its reader once, and the file that one may give it."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
 
+from iwae_core.runtime.kept_archive import MOST_BYTES
 from iwae_core.runtime.store_schema import told
 
 _SAID = "kept.said"  # (is an error, what to tell the reader)
@@ -31,6 +32,32 @@ def say() -> None:
         st.error(plain(sentence[:1].upper() + sentence[1:]), icon=":material/block:")
     elif sentence:
         st.success(plain(sentence), icon=":material/check:")
+
+
+def take_file(label: str, key: str, take_in: Callable[[bytes], str]) -> None:
+    """A box for a .zip file; a broken one is refused with a sentence.
+
+    Args:
+        label: What the box is for, with a parenthesis that the most bytes end.
+        key: Of the box.
+        take_in: Keeps what the file holds, and says what that is and where it stands.
+    """
+    number = st.session_state.get(f"{key}.n", 0)  # another key empties the box
+    box = f"{key}.{number}"
+
+    def take() -> None:
+        file = st.session_state.get(box)
+        if file is not None:
+            st.session_state[f"{key}.n"] = number + 1
+            tell(f"Imported {take_in(file.getvalue())}: choose it to open it.")
+
+    st.file_uploader(
+        f"{label}, up to {MOST_BYTES / 1e6:.0f} MB)",
+        type="zip",
+        key=box,
+        on_change=attempt,
+        args=(take,),
+    )
 
 
 def plain(text: str) -> str:

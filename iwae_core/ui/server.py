@@ -139,6 +139,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, object]]:
     """Answer once pages can be drawn, warm the workers then, and leave nothing behind."""
     await asyncio.to_thread(warmup.import_modules)
     sockets.send_at_once()
+    sockets.allow_many()
     warming = warmup.start(
         lambda: static.asset("plotly.min.js"),
         lambda: executor.warm(executor.shared()),

@@ -142,6 +142,7 @@ def _contents(store: Keeper, link: Link) -> None:
             open_one=lambda pair_id: open_pair(link, pair_id),
             delete=lambda pair_id: _delete(store, link, pair_id),
         )
+    twins_list.take_file(store, owner)
 
 
 def _name(store: Keeper, records: Records) -> None:

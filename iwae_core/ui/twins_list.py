@@ -1,15 +1,12 @@
 """The list of kept pairs, and what one may do with one chosen from it."""
 
-import csv
-import io
-import zipfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
 
 import streamlit as st
 
-from iwae_core.runtime import kept_bundle
+from iwae_core.runtime import kept_pair_bundle
 from iwae_core.runtime.kept import Keeper
 from iwae_core.runtime.kept_pairs import Records
 from iwae_core.runtime.store_record import Record
@@ -18,12 +15,7 @@ from iwae_core.ui import kept_said as said
 from iwae_core.view.numbers import fixed
 
 _CHOSEN = "twins.chosen"
-STRIP = (
-    *("step", "A: held-out L_1 (nats)", "A: held-out L_64 (nats)"),
-    *("B: held-out L_1 (nats)", "B: held-out L_64 (nats)"),
-    *("B less A: L_1 (nats)", "its standard error (nats)"),
-    *("B less A: L_64 (nats)", "its standard error (nats)"),
-)
+_FILE = "twins.file"
 
 
 def title(records: Records) -> str:
@@ -109,8 +101,8 @@ def actions(
         icon=":material/download:",
         disabled=none,
         on_click="ignore",
-        help="One .zip: A.zip and B.zip, each a run that the page Train imports, and pair.csv, "
-        "how the two compare.",
+        help="One .zip, to be imported below, on this server or another: A.zip and B.zip, each a "
+        "run that the page Train imports alone, and pair.csv, how the two compare.",
     )
     # Another number of pairs makes another box, and that one is closed.
     asking = row.popover(
@@ -128,15 +120,16 @@ def actions(
 
 def export(keeper: Keeper, records: Records) -> bytes:
     """A pair as the content of a .zip file: two runs as they are exported alone, and a table."""
-    keeper.flush(records[0].id)
-    strip = io.StringIO()
-    writer = csv.writer(strip, lineterminator="\n")
-    writer.writerow(STRIP)
-    writer.writerows(keeper.store.pair_curve(records[0].id, records[0].step).tolist())
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for side, record in zip("AB", records, strict=True):
-            bundle = keeper.bundle(record)
-            archive.writestr(f"{side}.zip", kept_bundle.pack(bundle, kept_list.script(bundle)))
-        archive.writestr("pair.csv", strip.getvalue())
-    return out.getvalue()
+    bundle = keeper.pairs.bundle(records)
+    first, second = map(kept_list.script, bundle.sides)
+    return kept_pair_bundle.pack(bundle, (first, second))
+
+
+def take_file(keeper: Keeper, owner: str) -> None:
+    """Import a pair from a file; a broken one is refused with a sentence."""
+
+    def take_in(content: bytes) -> str:
+        records = keeper.pairs.take_in(kept_pair_bundle.unpack(content), owner)
+        return f"“{title(records)}” at step {records[0].step:,}"
+
+    said.take_file("Import a pair (.zip of Export pair", _FILE, take_in)

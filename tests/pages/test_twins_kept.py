@@ -154,6 +154,41 @@ def test_a_pair_is_named_listed_exported_and_deleted_in_the_box(page):
     assert address(page) == ""
 
 
+def test_an_exported_pair_is_imported_as_a_pair_and_a_run_is_refused(page):
+    pair = train(page, 5)
+    open_box(page)
+    page.text_input(key="twins.name").set_value("out and in").run()
+    records = kept.shared().store.pair(address(page))
+    data = twins_list.export(kept.shared(), records)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        half = archive.read("A.zip")
+    (box,) = page.file_uploader
+    assert "Import a pair" in box.label
+    box.upload("run.zip", half, "application/zip").run()
+    assert not page.exception
+    assert ["single run" in error.value for error in page.error] == [True]
+    (box,) = page.file_uploader
+    box.upload("pair.zip", data, "application/zip").run()
+    harness.assert_no_error(page)
+    assert "out and in" in page.success[0].value
+    old, new = sorted(kept.shared().pairs.of(records[0].owner), key=lambda each: each[0].created)
+    assert [record.step for record in new] == [5, 5]
+    assert table(page).count("out and in") == 2
+    other = harness.open_page("twins", pair=new[0].id)
+    harness.assert_no_error(other)
+    again = held(other)
+    assert again is not pair
+    wait_for(lambda: len(again.states) == 2 and again.status().replaying_to is None)
+    for state, before in zip(again.states, pair.states, strict=True):
+        assert state.step == before.step == 5
+        assert np.array_equal(state.parameters, before.parameters)
+    assert other.select_slider(key="twins.K").value == 3
+    for one in (pair, again):
+        watched.PAIRS.close(one.run_id)
+    for each in (old, new):
+        kept.shared().delete(each[0])
+
+
 def test_a_pair_does_not_play_beyond_the_limit_and_the_page_says_why(page, monkeypatch):
     pair = train(page, 1)
     monkeypatch.setattr(kept.shared()._writer, "limits", Limits(n_playing=1))

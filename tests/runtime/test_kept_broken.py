@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from bundles import edited, parts_of, zipped
 
-from iwae_core.runtime.kept_bundle import MOST_BYTES, unpack
+from iwae_core.runtime.kept_archive import MOST_BYTES
+from iwae_core.runtime.kept_bundle import unpack
 from iwae_core.runtime.kept_curves import COLUMNS, read_curves
 
 BROKEN = {

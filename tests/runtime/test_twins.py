@@ -283,6 +283,19 @@ def test_a_slice_is_pure_and_brings_its_look():
     np.testing.assert_allclose(one.look.latents, means[:, list(one.look.axes)], rtol=1e-6)
 
 
+def test_a_full_server_forgets_what_nobody_has_polled_for_longest(pool):
+    held = Held("pairs", most=2, keep_seconds=600.0)
+    left, watched_one = held.add(begun(pool)), held.add(begun(pool))
+    left.last_poll -= 30  # its page was reloaded
+    new = held.add(begun(pool))
+    assert held.find(left.run_id) is None
+    assert left.is_closed
+    assert held.find(watched_one.run_id) is watched_one
+    with pytest.raises(ValueError, match="holds 2 pairs"):
+        held.add(begun(pool))
+    assert held.find(new.run_id) is new
+
+
 def test_pairs_are_held_by_an_id_and_forgotten_when_nobody_asks(pool):
     held = Held("pairs", most=1, keep_seconds=60.0)
     pair = held.add(begun(pool))
