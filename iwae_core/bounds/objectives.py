@@ -22,6 +22,7 @@ from torch import Tensor
 
 from iwae_core.counts import check_count
 from iwae_core.names import check_known
+from iwae_core.precision import in_float64
 from iwae_core.sampling.weights import check_samples, log_mean_exp
 
 Objective = Callable[[Tensor], Tensor]  # log_w (K, *B) -> bound (*B,), both in nats
@@ -85,11 +86,15 @@ class Renyi:
             raise ValueError(f"alpha must be a finite number or -inf, got {self.alpha}")
 
     def __call__(self, log_w: Tensor) -> Tensor:
-        """Bound ``(*B,)`` from log weights ``(K, *B)``, in nats."""
+        """Bound ``(*B,)`` from log weights ``(K, *B)``, in nats.
+
+        Raises:
+            ValueError: See :func:`iwae_core.sampling.weights.check_samples`.
+        """
+        check_samples(log_w)
         if self.alpha == 1:
             return elbo(log_w)
         if self.alpha == -math.inf:
-            check_samples(log_w)
             return log_w.amax(dim=0)
         power = 1 - self.alpha
         if -_NEAR_ELBO < power < _NEAR_ELBO or abs(power) > _NEAR_MAX:
@@ -107,17 +112,16 @@ def _tempered_mean(log_w: Tensor, power: float) -> Tensor:
 
     With the log weights measured from the one that counts most, every exponent is at most zero;
     near zero ``log1p(mean(expm1(.)))`` keeps what ``log(mean(exp(.)))`` rounds away before the
-    division by the power magnifies it.
+    division by the power magnifies it. In float64: a power of 1e-9 is zero in half precision.
     """
-    check_samples(log_w)
     far = log_w.amax(dim=0) if power > 0 else log_w.amin(dim=0)
     center = torch.where(torch.isfinite(far), far, 0.0).detach()
-    exponent = power * (log_w - center)
+    exponent = power * in_float64(log_w - center)
     if abs(power) < _NEAR_ELBO:
         log_mean = torch.log1p(torch.expm1(exponent).mean(dim=0))
     else:
         log_mean = log_mean_exp(exponent)
-    return center + log_mean / power
+    return center + (log_mean / power).to(log_w)
 
 
 @dataclass(frozen=True, slots=True)

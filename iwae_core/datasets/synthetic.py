@@ -53,7 +53,7 @@ def moons(n: int, generator: torch.Generator, *, noise: float = 0.1) -> tuple[Te
     t = math.pi * _uniform(n, generator)
     upper = torch.stack([t.cos(), t.sin()], dim=1)
     # The lower moon is the upper one turned by half a circle about (1/2, 1/4).
-    lower = torch.tensor([1.0, 0.5], device=t.device) - upper
+    lower = torch.tensor([1.0, 0.5], dtype=t.dtype, device=t.device) - upper
     x = torch.where(labels[:, None] == 0, upper, lower)
     return x + noise * standard_normal((n, 2), generator), labels
 

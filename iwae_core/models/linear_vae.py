@@ -77,7 +77,7 @@ class LinearVae:
     def elbo(self, x: Tensor) -> Tensor:
         """Exact ELBO of each datapoint, no samples, ``(B, D) -> (B,)`` in nats; differentiable."""
         q, W = self.posterior(x), self.decoder.weight
-        s = torch.as_tensor(self.decoder.noise_scale, dtype=W.dtype)
+        s = torch.as_tensor(self.decoder.noise_scale, dtype=W.dtype, device=W.device)
         D = W.shape[0]
         residual = x - self.decoder.bias - q.loc @ W.T
         # E_q |x - b - W z|^2: the residual at the mean, and what the spread of q adds to it.

@@ -225,9 +225,12 @@ def check_f(f: Tensor, log_w: Tensor | None = None) -> None:
     """Refuse integrand values that no estimator can average.
 
     Raises:
-        ValueError: If ``f`` has no draw, is not floating point, holds NaN or inf, or does not
-            have the shape of ``log_w``.
+        ValueError: If one of them is no tensor, or ``f`` has no draw, is not floating point, holds
+            NaN or inf, or does not have the shape of ``log_w``.
     """
+    weights.check_tensor("f", f)
+    if log_w is not None:
+        weights.check_tensor("log_w", log_w)
     if log_w is not None and f.shape != log_w.shape:
         raise ValueError(
             f"f and log_w need one value per draw each, got shapes {tuple(f.shape)} and "

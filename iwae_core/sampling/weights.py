@@ -34,14 +34,29 @@ def check_samples(log_w: Tensor) -> None:
     """Refuse a tensor without samples: the part of :func:`check_log_w` that reads no number.
 
     Raises:
-        ValueError: If ``log_w`` has no sample axis or no sample, or is not floating point.
+        ValueError: If ``log_w`` is no tensor, has no sample axis or no sample, or is not floating
+            point.
     """
+    check_tensor("log_w", log_w)
     if log_w.ndim == 0 or log_w.shape[0] == 0:
         raise ValueError(
             f"log_w needs at least one sample on axis 0, got shape {tuple(log_w.shape)}"
         )
     if not log_w.is_floating_point():
         raise ValueError(f"log_w must hold floating-point numbers, got {log_w.dtype}")
+
+
+def check_tensor(name: str, values: object) -> None:
+    """Refuse what is no tensor: everything here computes on torch's.
+
+    Raises:
+        ValueError: If ``values`` is an array, a list or a number.
+    """
+    if not isinstance(values, Tensor):
+        raise ValueError(
+            f"{name} must be a torch tensor, got {type(values).__name__}: "
+            "call torch.as_tensor on it"
+        )
 
 
 def log_mean_exp(log_w: Tensor) -> Tensor:
@@ -117,10 +132,14 @@ def perplexity(log_w: Tensor) -> Tensor:
     Reference:
         Cappe, Douc, Guillin, Marin and Robert (2008), Statistics and Computing 18, 447-459.
     """
-    w = _relative(log_w)
+    check_log_w(log_w)
+    below = log_w - log_w.amax(dim=0)
+    w = torch.exp(below)
     total = w.sum(dim=0)
-    # With w_k = total * share: the entropy of the shares is log total + sum entr(w) / total.
-    return total * torch.exp(torch.special.entr(w).sum(dim=0) / total)
+    # With w_k = total * share: the entropy of the shares is log total - sum w log(w) / total.
+    # A weight of zero adds nothing; its logarithm must not meet it, in the gradient neither.
+    surprise = -w * torch.where(w > 0, below, 0.0)
+    return total * torch.exp(surprise.sum(dim=0) / total)
 
 
 def max_weight(log_w: Tensor) -> Tensor:

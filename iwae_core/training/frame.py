@@ -109,7 +109,7 @@ def deep_bound(state: RunState) -> float:
 
 def places() -> NDArray[np.float32]:
     """Where the manifold looks on each axis: the prior's quantiles at 1/24, 3/24 .. 23/24."""
-    shares = (torch.arange(N_SIDE) + 0.5) / N_SIDE
+    shares = (torch.arange(N_SIDE, dtype=torch.float32) + 0.5) / N_SIDE
     return torch.special.ndtri(shares).numpy()
 
 

@@ -109,15 +109,17 @@ def build_model(
         build = functools.partial(
             TwoLayerVae, data.n_features, layers, second_hidden=config.second_hidden
         )
-    return build(
+    model = build(
         hidden=config.hidden,
         likelihood=data.likelihood if config.likelihood == "auto" else config.likelihood,
         activation=config.activation,
         scale=config.likelihood_scale,
         decoder=config.decoder,
-        data_mean=data_mean,
-        generator=generator,
+        generator=None,
     )
+    # A run is float32 whatever torch.set_default_dtype says: equal configs give equal runs.
+    model.float().start(generator, data_mean)
+    return model
 
 
 def model_of(state: RunState) -> LatentModel:

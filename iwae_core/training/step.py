@@ -64,7 +64,7 @@ class Stepper:
         lay_flat(model, flat)
         sizes = [parameter.numel() for parameter in self._parameters]
         self._parts = [list(whole.split(sizes)) for whole in (flat, *moments)]
-        self._n_taken = torch.tensor(float(n_taken), device=flat.device)
+        self._n_taken = torch.tensor(float(n_taken), dtype=torch.float32, device=flat.device)
 
     def step(
         self,

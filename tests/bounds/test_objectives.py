@@ -140,3 +140,17 @@ def test_shares_known_in_closed_form_are_the_gradient(log_w, objective):
     leaf = log_w.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(objective(leaf).sum(), leaf)
     torch.testing.assert_close(sample_shares(objective, log_w), gradient)
+
+
+def test_the_limit_to_the_elbo_holds_in_every_precision():
+    # In half precision 1e-9 times a log weight is zero; what came back was the largest weight.
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        log_w = torch.tensor([0.0, 0.5, -1.0, 2.0], dtype=dtype)
+        assert Renyi(1 - 1e-9)(log_w).item() == pytest.approx(0.375, abs=1e-3)
+        assert Renyi(-1e9)(log_w).dtype is dtype
+
+
+@pytest.mark.parametrize("alpha", [-math.inf, -1.0, 0.5, 1 - 1e-9, 1.0, 2.0])
+def test_every_renyi_bound_refuses_whole_numbers(alpha):
+    with pytest.raises(ValueError, match="floating-point"):
+        Renyi(alpha)(torch.tensor([0, 1, 2]))

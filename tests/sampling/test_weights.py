@@ -93,3 +93,20 @@ def test_zero_weights_count_as_samples():
 def test_impossible_log_weights_are_refused(measure, log_w, rule):
     with pytest.raises(ValueError, match=rule):
         measure(log_w)
+
+
+@pytest.mark.parametrize("measure", [weights.ess, weights.perplexity, weights.max_weight])
+def test_a_weight_of_zero_leaves_a_gradient_that_is_a_number(measure):
+    # Zero by its density, and zero beside the largest (e^-1000): both leave w log w at 0 log 0.
+    for lost in (-math.inf, -1000.0):
+        log_w = torch.tensor([0.0, 1.0, lost], dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(measure(log_w), log_w)
+        without = log_w.detach()[:2].requires_grad_()
+        (expected,) = torch.autograd.grad(measure(without), without)
+        torch.testing.assert_close(gradient, torch.cat([expected, torch.zeros(1).double()]))
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), [0.0, 1.0], 1.0])
+def test_what_is_no_tensor_is_refused_with_the_way_out(values):
+    with pytest.raises(ValueError, match=r"must be a torch tensor, got \w+: .*as_tensor"):
+        weights.ess(values)

@@ -16,6 +16,7 @@ from iwae_core.bounds.surrogates import ESTIMATORS
 from iwae_core.denormals import are_flushed
 from iwae_core.rng import stream
 from iwae_core.training import TrainConfig, advance, begin, load, model_of, save
+from iwae_core.training.frame import observe
 
 SMALL = TrainConfig(
     hidden=(12,), latent_dim=3, batch_size=40, n_samples=4, seed=3, learning_rate=4e-3
@@ -102,6 +103,35 @@ def test_the_global_generator_and_other_runs_have_no_influence():
     advance(begin(dataclasses.replace(SMALL, seed=8)), 3)
     torch.rand(10)
     assert_same(undisturbed, advance(state, 6).state)
+
+
+@pytest.fixture
+def double_by_default():
+    """A notebook that computes in float64."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"dataset": "digits", "decoder": "autoregressive", "backward": "resampled"},
+        {"dataset": "digits", "second_latent_dim": 2},
+        {"dataset": "moons", "latent_dim": 2, "backward": "truncated"},
+    ],
+    ids=["autoregressive", "two layers", "plane"],
+)
+def test_the_default_type_of_a_notebook_has_no_influence(fields, request):
+    config = TrainConfig(**fields, hidden=(16,), n_samples=4, device="cpu")
+    once = advance(begin(config), 3)
+    request.getfixturevalue("double_by_default")
+    again = advance(begin(config), 3)
+    assert again.state.parameters.dtype == np.float32
+    np.testing.assert_array_equal(again.state.parameters, once.state.parameters)
+    np.testing.assert_array_equal(again.records.objective, once.records.objective)
+    np.testing.assert_array_equal(observe(again.state).samples, observe(once.state).samples)
 
 
 def test_the_state_given_is_not_written_to():
