@@ -13,7 +13,7 @@ The counts are fixed, so the draws are stratified by proposal: :func:`multiple_i
 this and its standard error is smaller than that of :func:`importance` on the same weights.
 
 Reference:
-    Veach and Guibas (1995), SIGGRAPH, 419-428; Owen (2013), section 9.11.
+    Veach and Guibas (1995), SIGGRAPH, 419-428; Owen (2013), sections 9.11 and 9.12.
 """
 
 import math

@@ -121,6 +121,13 @@ def test_the_scenes_are_what_they_say():
     assert len(wide.lucky) == 0
     heaviest = int(wide.share.argmax())
     assert abs(wide.influence[heaviest]) < 0.05 * wide.exact
+    # No weight exceeds 4.1, so the exact k is 0; k-hat sees two sizes of weights and warns.
+    z = np.linspace(-30, 30, 60_001)
+    p = 0.9 * stats.norm(0, 1).pdf(z) + 0.1 * stats.norm(5, 0.5).pdf(z)
+    assert np.exp(wide.log_w).max() <= (p / stats.norm(0, 2.5).pdf(z)).max() < 4.1
+    warned = [run(LuckyConfig(scale=2.5, seed=seed)).full.k_hat for seed in range(1, 9)]
+    assert min(warned) > 0.7
+    assert np.median(warned) == pytest.approx(1.0, abs=0.15)
     at = stats.norm(0, 2.5)
     assert at.sf(4.5) - at.sf(5.5) == pytest.approx(1 / 40, rel=0.3)
 
