@@ -28,8 +28,11 @@ check: $(STAMP) ## lint, formatting, types and layers
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
-bench: $(STAMP) ## run the benchmarks; each prints JSON
-	@for script in benchmarks/*.py; do echo "== $$script" >&2; $(BIN)/python $$script || exit 1; done
+# What has no __main__ is imported by others, and save_*.py write files that the app ships.
+bench: $(STAMP) ## run every benchmark, hours in all; each prints JSON, and one that fails stops none
+	@failed=; for script in $$(grep -l __main__ benchmarks/*.py | grep -v /save_); do \
+		echo "== $$script" >&2; $(BIN)/python $$script || failed="$$failed $$script"; \
+	done; test -z "$$failed" || { echo "These failed:$$failed" >&2; exit 1; }
 
 lock: ## resolve requirements.lock anew in a clean environment
 	@VENV=$(VENV).lock sh .ci/install lock

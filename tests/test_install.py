@@ -95,3 +95,26 @@ def test_every_requirement_is_pinned_and_no_address_is_written():
         text = (APP / name).read_text()
         assert "index-url" not in text
         assert "find-links" not in text
+
+
+def test_a_benchmark_that_fails_is_named_and_stops_none(tmp_path):
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("needs make")
+    tools = tmp_path / "venv" / "bin"
+    tools.mkdir(parents=True)
+    script(tools / "python", 'echo "$1"; case "$1" in *ais*) exit 1;; esac')
+    (tmp_path / "venv" / ".ready").touch()  # newer than what is to be installed
+    done = subprocess.run(
+        [make, "bench", f"VENV={tmp_path / 'venv'}"],
+        cwd=APP,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "These failed: benchmarks/ais_sandwich.py\n" in done.stderr
+    ran = [line.removeprefix("benchmarks/").removesuffix(".py") for line in done.stdout.split()]
+    assert {"ais_sandwich", "backward_quality", "train_step"} <= set(ran)
+    # Parts of others, and what writes files that the app ships.
+    assert not {"figures", "burda_published", "page_moves", "save_layers"} & set(ran)
