@@ -1,9 +1,10 @@
 r"""Rules for how much KL the latents may cost: free bits and a target rate.
 
 Both start from the standard VAE, log p(x | z) minus a KL in closed form, and change what the KL is
-charged. They keep latents alive whose gain the decoder has not discovered yet; neither is a lower
-bound of log p(x) while the rule is in force. Without a closed-form KL per latent there is nothing
-to charge, so models with several stochastic layers are refused.
+charged. They keep latents alive whose gain the decoder has not discovered yet. Free bits charge at
+least the KL, so on average over a batch what is left is still a lower bound of log p(x), looser
+than the ELBO; a target rate may charge less, and bounds nothing. Without a closed-form KL per
+latent there is nothing to charge, so models with several stochastic layers are refused.
 """
 
 import math

@@ -45,7 +45,7 @@ class Draws:
         """Log weights ``log p(x | z) + beta (log p(z) - log q(z | x))``, shape ``(K, B)``.
 
         ``beta = 1`` gives importance weights; any other value gives the tempered weights that a
-        KL warm-up trains with, which bound nothing.
+        KL warm-up trains with, whose mean is not p(x).
         """
         log_q = self.log_q(self.z) if self.log_q_z is None else self.log_q_z
         prior_over_q = self.log_prior(self.z) - log_q

@@ -72,7 +72,7 @@ class TrainConfig:
     rate_stretch: float = 1.0  # length of Burda's 3,280 epochs as a multiple of theirs
     adam_eps: float = 1e-4  # Burda et al. (2016)
     batch_size: int = 100
-    beta: float = 1.0  # weight of log p(z) - log q(z | x); 1 gives a true bound
+    beta: float = 1.0  # weight of log p(z) - log q(z | x); 1 gives the bound itself
     kl_schedule: str = "constant"  # a factor of beta: "linear" warm-up or "cyclical"
     kl_steps: int = 1000  # length of the warm-up, or of one cycle, in updates
     kl_ramp: float = 0.5  # share of a cycle in which the weight rises
@@ -83,10 +83,13 @@ class TrainConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        # JSON knows lists only; a list would make equal configs unequal and unhashable.
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        object.__setattr__(self, "second_hidden", tuple(self.second_hidden))
-        faults = [*self._unknown_names(), *self._out_of_range(), *self._misfits()]
+        try:
+            # JSON knows lists only; a list would make equal configs unequal and unhashable.
+            object.__setattr__(self, "hidden", tuple(self.hidden))
+            object.__setattr__(self, "second_hidden", tuple(self.second_hidden))
+            faults = [*self._unknown_names(), *self._out_of_range(), *self._misfits()]
+        except TypeError as fault:
+            raise ValueError(f"a setting has a value of the wrong type: {fault}") from fault
         if faults:
             raise ValueError("; ".join(faults))
 
@@ -146,8 +149,8 @@ class TrainConfig:
             faults.append(
                 f"likelihood_scale must be positive and finite, got {self.likelihood_scale}"
             )
-        if not 0 <= self.seed < 2**63:
-            faults.append(f"seed must lie in [0, 2**63), got {self.seed}")
+        if not (_is_count(self.seed, 0) and self.seed < 2**63):
+            faults.append(f"seed must be whole and lie in [0, 2**63), got {self.seed!r}")
         return faults
 
     def _misfits(self) -> list[str]:
@@ -194,10 +197,7 @@ class TrainConfig:
         """
         for name in changes:
             check_known(name, LIVE_FIELDS, "live field")
-        try:
-            return dataclasses.replace(self, **changes)
-        except TypeError as fault:
-            raise ValueError(f"a setting has a value of the wrong type: {fault}") from fault
+        return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -214,10 +214,7 @@ class TrainConfig:
         known = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             check_known(name, known, "setting")
-        try:
-            return cls(**values)
-        except TypeError as fault:
-            raise ValueError(f"a setting has a value of the wrong type: {fault}") from fault
+        return cls(**values)
 
     def resolved_device(self) -> torch.device:
         """The device that ``device`` means on this machine.
@@ -240,5 +237,5 @@ class TrainConfig:
         return torch.device(self.device)
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _is_count(value: object, at_least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least

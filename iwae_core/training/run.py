@@ -38,7 +38,8 @@ class Records:
     Attributes:
         step: Number of the step, from 1.
         objective: Mean over the batch of the trained objective, nats. With ``beta = 1`` it is a
-            lower bound of log p(x) in expectation; with another beta it bounds nothing.
+            lower bound of log p(x) in expectation (a Renyi bound with alpha < 0 may lie above);
+            with another beta only the ELBO is, and only if beta is larger.
         ess: Mean over the batch of the effective sample size, in samples.
         n_samples: K of the slice.
     """

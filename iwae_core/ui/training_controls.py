@@ -154,7 +154,8 @@ def _kl(link: Link) -> None:
             fields.BETA,
             "β, weight of the KL",
             step=0.1,
-            help="β multiplies log p(z) / q(z | x). Other than 1, the objective bounds nothing.",
+            help="β multiplies log p(z) / q(z | x). Below 1 the objective bounds nothing; above 1 "
+            "the ELBO is a looser bound, the others are none.",
         )
     with middle:
         titles = {name: schedule.title for name, schedule in KL_SCHEDULES.items()}

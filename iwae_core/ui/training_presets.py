@@ -106,8 +106,8 @@ PRESETS: Mapping[str, Scene] = {
     "free_bits": _preset(
         "Powerful decoder, free bits",
         "Helps by decree: no latent is charged for its first 0.5 nats, so every bar settles "
-        "between 0.5 and 0.7, useful or not. While the rule is in force the objective bounds "
-        "nothing.",
+        "between 0.5 and 0.7, useful or not. What is climbed is looser than the ELBO: it charges "
+        "those nats whether they are used or not.",
         objective="vae",
         K=1,
         decoder="autoregressive",

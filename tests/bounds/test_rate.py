@@ -54,6 +54,15 @@ def test_a_target_rate_charges_the_distance_and_pulls_towards_it(rate, sign):
     torch.testing.assert_close(loc.grad, sign * 2.0 * loc.detach() / 2)
 
 
+def test_free_bits_loosen_the_bound_and_a_target_rate_breaks_it():
+    draws, _ = make_draws()
+    plain = ESTIMATORS["closed_form_kl"](draws, elbo, 1.0)[0].item()
+    for nats in (0.1, 0.6, 5.0):
+        assert FreeBits(nats)(draws, elbo, 1.0)[0].item() < plain
+    # log p(x | z) is -7 for every z, and so is log p(x): at its rate nothing is charged.
+    assert TargetRate(sum(MEAN_KL))(draws, elbo, 1.0)[0].item() == pytest.approx(-7.0)
+
+
 def test_no_free_bits_are_the_plain_closed_form():
     draws, _ = make_draws()
     plain, _ = ESTIMATORS["closed_form_kl"](draws, elbo, 0.7)

@@ -77,6 +77,30 @@ def test_the_ratio_equals_its_closed_form(K):
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_three_repeats_have_the_mean_and_deviation_of_three_numbers():
+    model = Line()
+    report = gradient_snr(
+        model,
+        X,
+        estimators=["reparameterized"],
+        n_samples=[2],
+        n_repeats=3,
+        generator=make_generator(4),
+        objective=elbo,
+        groups={"theta": [model.theta]},
+    )
+    # The same noise, three times one after the other; d ELBO / d theta by hand.
+    again = make_generator(4)
+    eps = torch.stack([standard_normal((2, 3, 1), again, torch.float64) for _ in range(3)])
+    residual = X - (0.2 + Line.SCALE * eps) + 0.4
+    gradient = (residual / Line.S**2).mean(dim=(1, 2, 3)).numpy()
+    signal = abs(gradient.mean()) / gradient.std(ddof=1)
+    assert report.snr.item() == pytest.approx(signal, rel=1e-12)
+    noise = gradient.var(ddof=1)
+    norm = math.sqrt(max(0.0, gradient.mean() ** 2 - noise / 3) / noise)
+    assert report.norm_snr.item() == pytest.approx(norm, rel=1e-12)
+
+
 def test_without_signal_the_ratio_is_the_floor_and_the_norm_is_near_zero():
     model = Line()
     with torch.no_grad():

@@ -104,8 +104,8 @@ SCENES = {
     "wide": Scene(
         title="No luck needed",
         why="Twice as wide, q meets the bump in one draw of forty. No single draw matters, and "
-        "leaving out the heaviest changes next to nothing. k-hat still warns, for nothing: it takes "
-        "the step between two sizes of weights for a heavy tail, and no weight exceeds 4.1.",
+        "leaving out the heaviest changes next to nothing. k-hat still warns, for nothing: it "
+        "takes the step between two sizes of weights for a heavy tail; no weight exceeds 4.1.",
         settings=(("scale", 2.5), ("seed", 1)),
     ),
 }
