@@ -27,7 +27,7 @@ export function draw(pen, { view, state, numbers, model, tones, mark, fresh }) {
   name("p, the target", tones.target, main.left + 4, 16);
   name("q, the proposal", tones.proposal, main.left + 4, 36);
   drawStems(pen, view, numbers, model, tones, on("weights"));
-  drawPath(pen, view.path, numbers, model, tones, state, fresh);
+  drawPath(pen, view.path, numbers, model, tones, fresh, on("path"));
   drawBins(pen, view.bins, numbers, tones);
 }
 
@@ -91,7 +91,7 @@ function drawStems(pen, { stems, main, window }, numbers, model, tones, alpha) {
   if (outside[1]) note(pen, away(outside[1], "▸"), main.right, low - 4, { color: tones.muted, align: "right" });
 }
 
-function drawPath(pen, box, numbers, model, tones, state, fresh) {
+function drawPath(pen, box, numbers, model, tones, fresh, alpha) {
   const { values, errors } = numbers.path;
   const K = model.K;
   const stops = spaced(K);
@@ -117,9 +117,9 @@ function drawPath(pen, box, numbers, model, tones, state, fresh) {
   }
   const low = path((i) => values[i] - errors[i]).filter(([, y]) => Number.isFinite(y));
   const high = path((i) => values[i] + errors[i]).filter(([, y]) => Number.isFinite(y));
-  band(pen, scale, low, high, { color: tones.weights });
+  band(pen, scale, low, high, { color: tones.weights, alpha: 0.18 * alpha });
   line(pen, scale, [[0, model.exact], [Math.log10(Math.max(K, 2)), model.exact]], { color: tones.exact, width: 1.5, dash: [8, 4] });
-  line(pen, scale, path((i) => values[i]), { color: tones.weights, width: 2 });
+  line(pen, scale, path((i) => values[i]), { color: tones.weights, width: 2, alpha });
   pen.restore();
   note(pen, `exact ${model.exact_text}`, scale.box.right - 4, scale.toY(model.exact) - 6, { color: tones.text, align: "right" });
 }

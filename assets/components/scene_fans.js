@@ -72,12 +72,12 @@ function drawFan(pen, box, { arrows, mean, boundGradient }, part, title, [xLabel
   pen.save();
   sheet.clip();
   for (const end of ends) from(end, { color: tones.weights, width: 1.3, head: 7, alpha: 0.55 * on("arrows") });
-  const gap = Math.hypot(target[0] - own[0], target[1] - own[1]);
-  if (gap * sheet.unit > 2) {
+  const apart = Math.hypot(target[0] - own[0], target[1] - own[1]) * sheet.unit > 2;
+  if (apart) {
     from(target, { color: tones.bound, width: 3.5, head: 12, alpha: on("target") });
     if (Math.hypot(...target) * sheet.unit < 6) spot(pen, toX(target[0]), toY(target[1]), { color: tones.bound, radius: 5 });
   }
-  from(own, { color: tones.exact, width: 2.6, head: 12, dash: [7, 4], alpha: on("mean") });
+  from(own, { color: tones.exact, width: 2.6, head: 12, dash: [7, 4], alpha: apart ? on("mean") : Math.max(on("mean"), on("target")) });
   if (Math.hypot(...own) * sheet.unit < 6) spot(pen, toX(own[0]), toY(own[1]), { color: tones.exact, radius: 4, hollow: true });
   pen.restore();
   ruler(pen, sheet, tones);

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from iwae_core.bounds.objectives import Objective
-from iwae_core.bounds.surrogates import Weighted
+from iwae_core.bounds.surrogates import Weighted, check_batch
 from iwae_core.counts import check_count
 from iwae_core.precision import in_float64
 from iwae_core.rng import uniform
@@ -41,7 +41,7 @@ def truncated(
         Scalar to maximize and the detached log weights of all samples, ``(K, B)`` in nats.
 
     Raises:
-        ValueError: If ``epsilon`` is out of range or the model cannot pick.
+        ValueError: If ``epsilon`` is out of range, the model cannot pick, or the batch is empty.
     """
     if not 0 <= epsilon < 1:
         raise ValueError(f"epsilon must lie in [0, 1), got {epsilon}")
@@ -76,7 +76,7 @@ def resampled(
         Scalar to maximize and the detached log weights of all samples, ``(K, B)`` in nats.
 
     Raises:
-        ValueError: If ``n_picks`` is below 1 or the model cannot pick.
+        ValueError: If ``n_picks`` is below 1, the model cannot pick, or the batch is empty.
     """
     check_count("n_picks", n_picks)
     log_w, shares, size = _forward(estimator, draws, objective, beta)
@@ -96,6 +96,7 @@ def _forward(
     estimator: Weighted, draws: Draws, objective: Objective, beta: float
 ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
     """Log weights without a graph, the shares of theta and phi, and their joint size."""
+    check_batch(draws)
     with torch.no_grad():
         log_w = draws.log_w(beta)
     for_theta, for_phi = estimator.shares(objective, log_w)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from iwae_core.bounds.objectives import Objective
-from iwae_core.bounds.surrogates import ESTIMATORS, Surrogate
+from iwae_core.bounds.surrogates import ESTIMATORS, Surrogate, check_batch
 from iwae_core.names import check_known
 from iwae_core.sampling.draws import Draws
 
@@ -107,6 +107,7 @@ def make_estimator(
 
 def _parts(draws: Draws, beta: float) -> tuple[Tensor, Tensor, Tensor]:
     """Mean log p(x | z); mean KL per latent ``(d,)``; detached log weights ``(K, B)``."""
+    check_batch(draws)
     if draws.kl_per_dim is None:
         raise ValueError(
             "free bits and a target rate need a KL(q || prior) in closed form for each latent; "

@@ -49,7 +49,12 @@ class Weighted:
     scalar: Callable[[Draws, float, GiveShares], tuple[Tensor, Tensor]]
 
     def __call__(self, draws: Draws, objective: Objective, beta: float) -> tuple[Tensor, Tensor]:
-        """Scalar to maximize, averaged over the batch, and the detached log weights."""
+        """Scalar to maximize, averaged over the batch, and the detached log weights.
+
+        Raises:
+            ValueError: If the batch is empty, so that there is no average.
+        """
+        check_batch(draws)
         scalar, log_w = self.scalar(draws, beta, lambda log_w: self.shares(objective, log_w))
         return scalar / log_w.shape[1], log_w
 
@@ -118,8 +123,9 @@ def closed_form_kl(draws: Draws, objective: Objective, beta: float) -> tuple[Ten
     No importance weight enters. The objective is the ELBO, whatever ``objective`` says.
 
     Raises:
-        ValueError: If the model has no closed-form KL.
+        ValueError: If the model has no closed-form KL, or the batch is empty.
     """
+    check_batch(draws)
     if draws.kl_per_dim is None:
         raise ValueError("closed_form_kl needs a model whose KL(q || prior) has a closed form")
     log_likelihood = draws.log_likelihood(draws.z)
@@ -127,6 +133,16 @@ def closed_form_kl(draws: Draws, objective: Objective, beta: float) -> tuple[Ten
         log_w = log_likelihood + beta * (draws.log_prior(draws.z) - draws.log_q(draws.z))
     bound = log_likelihood.mean(dim=0) - beta * draws.kl_per_dim().sum(dim=-1)
     return bound.mean(), log_w
+
+
+def check_batch(draws: Draws) -> None:
+    """Refuse a batch of no datapoints: its mean is no number.
+
+    Raises:
+        ValueError: If there is no datapoint.
+    """
+    if draws.z.shape[1] == 0:
+        raise ValueError("the batch is empty: a gradient is a mean over at least one datapoint")
 
 
 def _log_w_path(draws: Draws, z: Tensor, beta: float) -> Tensor:

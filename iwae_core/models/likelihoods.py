@@ -32,7 +32,7 @@ def _sum_log_sigmoid_abs(magnitude: Tensor) -> Tensor:
     """Sum of log sigmoid(|l|) over the last axis; overwrites ``magnitude``."""
     share = magnitude.sigmoid_()
     whole = share.shape[-1] // _FACTORS * _FACTORS
-    groups = share[..., :whole].reshape(*share.shape[:-1], -1, _FACTORS)
+    groups = share[..., :whole].reshape(*share.shape[:-1], whole // _FACTORS, _FACTORS)
     total = groups.prod(dim=-1).log_().sum(dim=-1)
     if whole < share.shape[-1]:
         total += share[..., whole:].prod(dim=-1).log_()
@@ -45,7 +45,7 @@ class _BernoulliFromHidden(torch.autograd.Function):
     :math:`x l - \mathrm{softplus}(l) = (x - \tfrac12) l - \tfrac12 |l| + \log\sigma(|l|)`.
     The first term, summed over pixels, is a product of h with ``W^T (x - 1/2)``, which for many
     samples is cheaper than a pass over the logits. The second and third never overflow. The
-    derivative by l is ``x - sigmoid(l)``.
+    derivative by l is ``x - sigmoid(l)``, that by x is l.
     """
 
     @staticmethod
@@ -61,15 +61,19 @@ class _BernoulliFromHidden(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, weight, x, logits = ctx.saved_tensors
         K, B, H = h.shape
-        residual = torch.sigmoid(logits).view(K, B, -1)
+        D = logits.shape[1]
+        grad_x = None
+        if ctx.needs_input_grad[3]:
+            grad_x = (grad.unsqueeze(-1) * logits.view(K, B, D)).sum(dim=0)
+        residual = torch.sigmoid(logits).view(K, B, D)
         torch.sub(x, residual, out=residual)
-        residual = residual.view(K * B, -1)
+        residual = residual.view(K * B, D)
         # The factor of each sample goes onto the hidden units, which are fewer than the pixels.
         scale = grad.reshape(K * B, 1)
         grad_weight = residual.t() @ (scale * h.reshape(K * B, H))
         grad_bias = (scale.t() @ residual).squeeze(0)
         grad_h = (residual @ weight).mul_(scale).view(K, B, H) if ctx.needs_input_grad[0] else None
-        return grad_h, grad_weight, grad_bias, None
+        return grad_h, grad_weight, grad_bias, grad_x
 
 
 _bernoulli_from_hidden: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] = (
@@ -82,7 +86,7 @@ def _linear_term(h: Tensor, weight: Tensor, bias: Tensor, x: Tensor, logits: Ten
     K, B, _ = h.shape
     centred = x - 0.5
     if K <= _FEW_SAMPLES:
-        return (logits.view(K, B, -1) * centred).sum(dim=-1)
+        return (logits.view(K, B, logits.shape[-1]) * centred).sum(dim=-1)
     return (h * (centred @ weight)).sum(dim=-1) + centred @ bias
 
 

@@ -85,14 +85,20 @@ class LinearGaussian:
         """Exact ``log p(x)`` in nats, ``(B, D) -> (B,)``.
 
         Raises:
-            ValueError: If ``x`` is no finite matrix of the model's type with D columns.
+            ValueError: If ``x`` is no finite matrix of the model's type with D columns, or the
+                noise is too small beside the weight for that type.
         """
         self.check_data(x)
         D = self.weight.shape[0]
         covariance = self.weight @ self.weight.T + self.noise_scale**2 * torch.eye(
             D, dtype=self.weight.dtype, device=self.weight.device
         )
-        factor = torch.linalg.cholesky(covariance)
+        factor, info = torch.linalg.cholesky_ex(covariance)
+        if info.item():
+            raise ValueError(
+                f"noise_scale {self.noise_scale:g} is lost in {self.weight.dtype} beside the "
+                "weight: W W^T + s^2 I is singular; compute in float64, or take a larger scale"
+            )
         whitened = torch.linalg.solve_triangular(factor, (x - self.bias).T, upper=False)
         log_det = 2 * factor.diagonal().log().sum()
         return -0.5 * (whitened.square().sum(dim=0) + log_det + D * math.log(2 * math.pi))

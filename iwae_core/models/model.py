@@ -193,9 +193,12 @@ class LatentModel(nn.Module, abc.ABC):
     def log_weights(self, x: Tensor, n_samples: int, generator: torch.Generator) -> Tensor:
         """``log p(x, z_k) - log q(z_k | x)`` for K draws, shape ``(K, B)`` in nats.
 
-        Arguments and errors as :meth:`draws`; NaN or an infinity in ``x`` is refused too.
+        Arguments and errors as :meth:`draws`; NaN or an infinity in ``x`` is refused too, and so
+        are pixels outside [0, 1] where the likelihood is one of binary pixels.
         """
         _check_finite("x", x)
+        if not isinstance(self.likelihood, Gaussian):
+            _check_pixels(x)
         return self.draws(x, n_samples, generator).log_w()
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -249,6 +252,14 @@ def _check_finite(name: str, values: Tensor) -> None:
         raise ValueError(
             f"{name} holds NaN or an infinity: data were read or scaled wrongly, or an earlier "
             "computation has failed"
+        )
+
+
+def _check_pixels(x: Tensor) -> None:
+    if ((x < 0) | (x > 1)).any():
+        raise ValueError(
+            f"x must lie in [0, 1] for binary pixels, got {x.min().item():g} to "
+            f"{x.max().item():g}: intensities not yet divided by their largest value?"
         )
 
 

@@ -35,13 +35,14 @@ def test_bernoulli_equals_the_plain_formula_and_its_gradient(data_dim, spread, K
     layer = bernoulli(4, data_dim, spread)
     h = standard_normal((K, 2, 4), make_generator(1), torch.float64).requires_grad_()
     x = torch.bernoulli(torch.full((2, data_dim), 0.4).double(), generator=make_generator(2))
+    x.requires_grad_()
     share = standard_normal((K, 2), make_generator(3), torch.float64)
     expected = plain(layer, x, h)
     found = layer.log_prob(x, h)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-9)
     with torch.no_grad():
         torch.testing.assert_close(layer.log_prob(x, h), expected, rtol=1e-10, atol=1e-9)
-    leaves = (h, *layer.parameters())
+    leaves = (h, *layer.parameters(), x)
     for ours, theirs in zip(
         torch.autograd.grad((share * found).sum(), leaves),
         torch.autograd.grad((share * expected).sum(), leaves),

@@ -71,3 +71,15 @@ def test_samples_have_the_marginal_covariance(model):
 def test_shapes_that_do_not_fit_are_refused(weight, bias, scale, rule):
     with pytest.raises(ValueError, match=rule):
         LinearGaussian(weight, bias, scale)
+
+
+def test_noise_that_the_type_cannot_hold_beside_the_weight_is_named():
+    model = LinearGaussian(torch.ones(2, 1), torch.zeros(2), 1e-5)
+    with pytest.raises(ValueError, match=r"noise_scale 1e-05 is lost in torch.float32"):
+        model.log_marginal(torch.zeros(1, 2))
+    precise = LinearGaussian(torch.ones(2, 1).double(), torch.zeros(2).double(), 1e-5)
+    # Eigenvalues 2 + s^2 and s^2.
+    exact = -0.5 * (np.log((2 + 1e-10) * 1e-10) + 2 * np.log(2 * np.pi))
+    assert precise.log_marginal(torch.zeros(1, 2).double()).item() == pytest.approx(
+        exact, rel=1e-6
+    )

@@ -4,6 +4,9 @@ import pytest
 import torch
 from support import assert_mean
 
+from iwae_core.bounds.backward import truncated
+from iwae_core.bounds.objectives import iwae
+from iwae_core.bounds.surrogates import ESTIMATORS, reparameterized
 from iwae_core.models.networks import DiagonalNormal
 from iwae_core.models.vae import Vae
 from iwae_core.rng import make_generator, standard_normal
@@ -91,3 +94,34 @@ def test_equal_seeds_start_equal_and_samples_follow_their_generator():
 def test_misuse_is_refused_with_its_cause(call, rule):
     with pytest.raises(ValueError, match=rule):
         call()
+
+
+@pytest.mark.parametrize("decoder", ["mlp", "autoregressive"])
+def test_the_gradient_by_the_data_is_that_of_both_networks(decoder):
+    # log w depends on x through q and through p(x | z): leaving one out would go unnoticed.
+    vae = make_vae(decoder=decoder)
+    x = 0.2 + 0.6 * torch.rand((3, 4), generator=make_generator(1), dtype=torch.float64)
+    weights = lambda x: vae.log_weights(x, 2, make_generator(2))  # noqa: E731
+    assert torch.autograd.gradcheck(weights, x.requires_grad_())
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"decoder": "autoregressive"}, {"likelihood": "gaussian"}]
+)
+def test_no_data_have_no_weights_and_no_gradient(settings):
+    vae = make_vae(**settings)
+    nothing = torch.zeros((0, 4), dtype=torch.float64)
+    assert vae.log_weights(nothing, 5, make_generator(0)).shape == (5, 0)
+    for estimator in ESTIMATORS.values():
+        with pytest.raises(ValueError, match="the batch is empty"):
+            estimator(vae.draws(nothing, 5, make_generator(0)), iwae, 1.0)
+    draws = vae.draws(nothing, 5, make_generator(0))
+    with pytest.raises(ValueError, match="the batch is empty"):
+        truncated(reparameterized, draws, iwae, 1.0, epsilon=0.1)
+
+
+def test_intensities_up_to_255_are_no_binary_pixels():
+    x = 255 * torch.rand((3, 4), generator=make_generator(1), dtype=torch.float64)
+    with pytest.raises(ValueError, match="not yet divided by their largest value"):
+        make_vae().log_weights(x, 2, make_generator(2))
+    assert make_vae(likelihood="gaussian").log_weights(x, 2, make_generator(2)).shape == (2, 3)

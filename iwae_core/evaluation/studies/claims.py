@@ -52,9 +52,9 @@ CLAIMS = (
         name="weights_correct",
         sentence="Importance weights correct samples from q so that they stand for p.",
         verdict=CONDITION,
-        nuance="Unbiased if q is positive wherever p times the integrand is not zero. The error is "
-        "finite only if q's tails are heavy enough; with too light tails the estimate looks calm "
-        "and is wrong until a rare, huge weight arrives.",
+        nuance="Unbiased if q is positive wherever p times the integrand is not zero. The error "
+        "is finite only if q's tails are heavy enough; with too light tails the estimate looks "
+        "calm and is wrong until a rare, huge weight arrives.",
         source="Owen (2013), Monte Carlo theory, methods and examples, chapter 9; Vehtari et al. "
         "(2024), Pareto smoothed importance sampling, JMLR 25(72)",
         places=(_at("borrowed_samples", seed="2"),),
