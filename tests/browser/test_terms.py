@@ -30,7 +30,7 @@ PARTS = {
     "gradients": [
         "?part=samples",
         "?part=fans",
-        "?part=fans&estimator=stick_the_landing",
+        "?part=fans&estimator=stick_the_landing&K=16",
         "?part=snr&answer_snr=falls",
         "?part=backward&answer_backward=heaviest",
     ],

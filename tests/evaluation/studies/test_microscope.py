@@ -112,7 +112,9 @@ def test_the_approximation_fails_where_the_report_says():
         error = abs(report.approximate_gap - report.gap) / report.gap
         assert (error > 0.1) is off
     report = run(MicroscopeConfig(sigma=1.0))
-    error = np.abs(report.curve_approximation / report.curve_gap - 1)
+    approximation = np.expm1(1.0) / (2 * report.curve_n_samples)  # Var(r) = e^{sigma^2} - 1
+    np.testing.assert_allclose(report.curve_approximation, approximation, rtol=1e-12)
+    error = np.abs(approximation / report.curve_gap - 1)
     assert 0 < report.breaks_until < 4096
     assert (error[report.curve_n_samples <= report.breaks_until] > 0.1).all()
     assert (error[report.curve_n_samples > report.breaks_until] <= 0.1).all()
