@@ -18,8 +18,8 @@ def explore() -> None:
     with predict.box():
         if answer := predict.ask(link, ANSWER, text.parts["question"], ANSWERS):
             text.show(f"answer_{answer}")
-            predict.point()
             weighting.show_narrow(link)
+            predict.point()
     main, side = st.columns([2.7, 1], gap="medium")
     with side:
         scenes.choose(link, weighting.SETTINGS, weighting.SCENES)

@@ -139,7 +139,7 @@ export function rows(pen, box, range, list, { tones, exact, exactText, xLabel })
     pen.strokeStyle = tones.grid;
     if (i < list.length - 1) segment(pen, left, base + 6, right, base + 6);
     note(pen, row.title, left + 2, top + tall * i + 15, { color: row.color, bold: true });
-    if (row.text) note(pen, row.text, right, top + tall * i + 15, { color: tones.muted, align: "right" });
+    if (row.text) note(pen, row.text, right, top + tall * i + 15, { color: tones.muted, align: "right", halo: tones.background });
     if (placed.below) note(pen, `◂ ${placed.below}`, left + 2, middle + 5, { color: tones.muted, halo: tones.background });
     if (placed.above) note(pen, `${placed.above} ▸`, right, middle + 5, { color: tones.muted, align: "right", halo: tones.background });
     if (Number.isFinite(row.mark)) {

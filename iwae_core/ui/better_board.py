@@ -212,8 +212,11 @@ def table(report: BoardReport) -> str:
 
 
 def ask(link: Link, text: Text) -> bool:
-    """Put the question."""
-    return parts.predicted(link, text, "board", ANSWER, ANSWERS)
+    """Put the question; offer the scene it is about once it is answered."""
+    if not parts.predicted(link, text, "board", ANSWER, ANSWERS):
+        return False
+    scenes.offer(link, SETTINGS, SCENES["one_mode"], "Show me that q")
+    return True
 
 
 def explain(link: Link, text: Text) -> None:

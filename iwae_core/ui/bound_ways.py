@@ -69,8 +69,11 @@ def picture(link: Link) -> None:
 
 
 def ask(link: Link, text: Text) -> bool:
-    """Put the question."""
-    return parts.predicted(link, text, "three_ways", ANSWER, ANSWERS)
+    """Put the question; offer the scene it is about once it is answered."""
+    if not parts.predicted(link, text, "three_ways", ANSWER, ANSWERS):
+        return False
+    scenes.offer(link, SETTINGS, SCENES["exact"], "Show me the exact posterior as q")
+    return True
 
 
 def explain(link: Link, text: Text) -> None:

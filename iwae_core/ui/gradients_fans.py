@@ -103,8 +103,11 @@ def picture(link: Link) -> None:
 
 
 def ask(link: Link, text: Text) -> bool:
-    """Put the question."""
-    return parts.predicted(link, text, "fans", ANSWER, ANSWERS)
+    """Put the question; offer the scene it is about once it is answered."""
+    if not parts.predicted(link, text, "fans", ANSWER, ANSWERS):
+        return False
+    scenes.offer(link, SETTINGS, SCENES["tight"], "Show me K = 1024")
+    return True
 
 
 def explain(link: Link, text: Text) -> None:

@@ -13,6 +13,7 @@ from iwae_core.ui import failing_flag
 from iwae_core.view.numbers import digits, fixed
 
 PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
 # An answer to each part's question, by the address; the flag's part is revealed.
 ANSWERED = {
     "borrowed_samples": [{"answer": "worse"}],
@@ -69,6 +70,16 @@ UNREADABLE = """() => {
 }"""
 
 
+# The box of the question, its answer included, is on the first screen, and the picture follows it.
+ASKED_FIRST = """height => {
+  const asks = [...document.querySelectorAll("[data-testid=stMain] strong")]
+    .find((node) => node.textContent === "Predict first.");
+  const box = asks.closest("[data-testid=stVerticalBlock]").getBoundingClientRect();
+  const scene = document.querySelector(".lab-scene").getBoundingClientRect();
+  return box.bottom < scene.top && scene.top < height - 100;
+}"""
+
+
 def faults(page):
     """What cannot be read, once the page has had time to settle."""
     end = time.monotonic() + patience.SECONDS
@@ -79,6 +90,7 @@ def faults(page):
 
 @pytest.mark.parametrize("name", ANSWERED)
 def test_every_part_can_be_read_on_a_phone_in_the_dark_once_it_is_answered(visit, name):
+    # And on a desk the question stands above the picture, with both on the first screen.
     visitor = visit(viewport=PHONE, has_touch=True, color_scheme="dark", reduced_motion="reduce")
     first, *rest = ANSWERED[name]
     page = visitor.open(name, "?" + "&".join(f"{key}={value}" for key, value in first.items()))
@@ -89,6 +101,10 @@ def test_every_part_can_be_read_on_a_phone_in_the_dark_once_it_is_answered(visit
         expect(page.locator(".lab-scene[data-theme=dark]")).to_have_count(1)
         expect(page.get_by_test_id("stAlert")).to_have_count(0)  # each answer is one of the part's
         assert faults(page) == []
+        page.set_viewport_size(DESK)
+        page.wait_for_function(ASKED_FIRST, arg=DESK["height"])
+        page.set_viewport_size(PHONE)
+        hands.ready(page)
         for knob in page.locator(".lab-knob").all():
             box = knob.bounding_box()
             assert (box["width"], box["height"]) == pytest.approx((44, 44), abs=0.01)

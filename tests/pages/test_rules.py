@@ -143,6 +143,33 @@ def test_every_scene_says_why_and_is_a_link(page, part):
         assert sent(again) == sent(app), name
 
 
+# Questions about another scene than the one a part opens on, and the scene.
+OFFERS = {
+    ("borrowed_samples", ""): "too_narrow",
+    ("when_weights_fail", "tails"): "looks_fine",
+    ("better_proposals", "board"): "one_mode",
+    ("elbo_to_iwae", "jensen"): "breaks",
+    ("elbo_to_iwae", "three_ways"): "exact",
+    ("posterior_used", "drag"): "one_mode",
+    ("gradients", "samples"): "far",
+    ("gradients", "fans"): "tight",
+}
+
+
+@pytest.mark.parametrize(("page", "part"), OFFERS)
+def test_an_answer_offers_the_scene_that_was_asked_about(page, part):
+    app = opened(page, part)
+    before = f"{part}_" if part else ""
+    texts = lesson.load(page).parts
+    assert not [button for button in app.button if "Show me" in button.label]
+    predict(app, next(n for n in texts if f"{before}answer_" in n).split("answer_", 1)[1])
+    assert _scene_of(app).value != OFFERS[page, part]
+    (offer,) = [button for button in app.button if "Show me" in button.label]
+    offer.click().run()
+    assert_no_error(app)
+    assert _scene_of(app).value == OFFERS[page, part]
+
+
 def _scene_of(app):
     (choice,) = [choice for choice in app.selectbox if choice.label == "Scene"]
     return choice

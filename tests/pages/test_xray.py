@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from harness import assert_no_error, box, code, open_page, predict, scene, values
+from harness import assert_no_error, box, code, open_page, predict, prose, scene, values
 
 from iwae_core import datasets
 from iwae_core.datasets.dataset import binarize
@@ -12,7 +12,7 @@ from iwae_core.evaluation.studies.xray import XrayConfig
 from iwae_core.evaluation.studies.xray_scenes import CROSS, SCENES, UNUSUAL_THREE
 from iwae_core.rng import stream
 from iwae_core.sampling.weights import ess
-from iwae_core.ui import xray
+from iwae_core.ui import lesson, xray
 from iwae_core.view.numbers import MINUS, digits, fixed
 
 NAME = "xray"
@@ -148,11 +148,13 @@ def test_the_code_prints_the_numbers_of_the_page(network):
 
 @pytest.mark.parametrize("answer", xray.ANSWERS)
 def test_the_explanation_waits_for_a_prediction(answer):
+    texts = lesson.load(NAME).parts
     app = open_page(NAME)
-    before = len(app.markdown)
+    told = [texts["why"].split("$")[0], texts[f"answer_{answer}"]]
+    assert not any(part in text for part in told for text in prose(app))
     predict(app, answer)
     assert_no_error(app)
-    assert len(app.markdown) == before + 2
+    assert all(any(part in text for text in prose(app)) for part in told)
 
 
 def test_the_network_in_the_message_is_the_one_that_ships():
