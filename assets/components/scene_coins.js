@@ -143,7 +143,7 @@ function drawBoxes(pen, view, scale, { from, to, part }, model, tones, alpha) {
   if (part > 0 || K < (view.split ? 16 : 8) || K === N) return;
   model.levels[from].forEach((level, i) => {
     const lifted = level >= model.needles[from] ? -8 : 18; // away from the needle's line
-    note(pen, fixed(level), scale.toX((i + 0.5) * K), scale.toY(level) + lifted, { color: tones.bound, align: "center" });
+    note(pen, fixed(level), scale.toX((i + 0.5) * K), scale.toY(level) + lifted, { color: tones.bound, align: "center", halo: tones.background });
   });
 }
 
@@ -170,8 +170,8 @@ function drawClimb(pen, view, place, model, tones, on) {
   for (const [x, y] of done) spot(pen, scale.toX(x), scale.toY(y), { color: tones.bound, radius: 3.5 });
   note(pen, "log p(x)", scale.box.left + 6, scale.toY(model.truth) - 6, { color: tones.text });
   if (!model.told) return; // which way the average goes is what is asked
-  note(pen, "dotted: average of all rows", scale.box.right - 2, scale.box.bottom - 26, { color: tones.muted, align: "right" });
-  note(pen, "shaded: 90 % of rows", scale.box.right - 2, scale.box.bottom - 9, { color: tones.muted, align: "right" });
+  note(pen, "dotted: average of all rows", scale.box.right - 2, scale.box.bottom - 26, { color: tones.muted, align: "right", halo: tones.background });
+  note(pen, "shaded: 90 % of rows", scale.box.right - 2, scale.box.bottom - 9, { color: tones.muted, align: "right", halo: tones.background });
 }
 
 function handles({ numbers, model, view, place }) {

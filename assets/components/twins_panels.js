@@ -95,8 +95,8 @@ export function paintApart(panel, view) {
   pen.lineWidth = 1;
   segment(pen, box.left, zero, box.right, zero);
   const style = { halo: tones.background };
-  if (zero - box.top > 18) note(pen, "B is better", box.left + 6, box.top + 14, { ...style, color: tones.bound });
-  if (box.bottom - zero > 18) note(pen, "A is better", box.left + 6, box.bottom - 6, { ...style, color: tones.proposal });
+  if (zero - box.top > 18) note(pen, "B is better", box.left + 6, box.top + 14, { ...style, color: tones.bound, halo: tones.background });
+  if (box.bottom - zero > 18) note(pen, "A is better", box.left + 6, box.bottom - 6, { ...style, color: tones.proposal, halo: tones.background });
   canvas.setAttribute("aria-label", last ? `${heading.textContent}; the band is two standard errors over the held-out data.` : "B less A against the step.");
   return undefined;
 }
