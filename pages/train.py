@@ -34,12 +34,12 @@ def explore() -> None:
     run = kept.watch(link, training.wanted(link))
     if run is not None:
         kept.picture(link, run, training.adopt)
+        if guess:
+            with predict.reason():
+                text.show("notice")
         slow_motion.show(link, run)
         kept.panel(link, run, training.adopt)
         code.show(lambda: training.script(run.config), "train")
-    if guess:
-        with predict.reason():
-            text.show("notice")
 
 
 st.title(text.title)

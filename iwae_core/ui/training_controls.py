@@ -9,7 +9,7 @@ import streamlit as st
 
 from iwae_core.bounds.objectives import OBJECTIVES
 from iwae_core.training.schedule import KL_SCHEDULES, RATE_SCHEDULES
-from iwae_core.ui import controls, first_steps, training, training_presets
+from iwae_core.ui import controls, first_steps, predict, training, training_presets
 from iwae_core.ui import training_fields as fields
 from iwae_core.ui.url import Link
 
@@ -51,7 +51,8 @@ def main(link: Link) -> None:
     first, left, middle, right = st.columns(4)
     told = st.container()
     with first:
-        training_presets.choose(link, told)
+        predicted = link.value(training.GUESS) != predict.OPEN
+        training_presets.choose(link, told, tells=predicted)
     with left:
         controls.choice(link, fields.DATASET, "Data", names=training.dataset_names())
     with middle:

@@ -155,6 +155,6 @@ PRESETS: Mapping[str, Scene] = {
 }
 
 
-def choose(link: Link, where: DeltaGenerator) -> None:
+def choose(link: Link, where: DeltaGenerator, *, tells: bool) -> None:
     """Place the choice, and in ``where`` why the preset in force works or fails."""
-    scenes.choose(link, SETTINGS, PRESETS, where=where)
+    scenes.choose(link, SETTINGS, PRESETS, where=where, tells=tells)

@@ -33,7 +33,7 @@ class Lab:
 
 
 def test_a_preset_plays_and_K_and_objective_change_in_flight(visit):
-    lab = Lab(visit())
+    lab = Lab(visit(), "?guess=many")
     scene = PRESETS["pinwheel"]
     lab.choose("Scene", scene.title)
     lab.page.get_by_text(scene.why).wait_for()

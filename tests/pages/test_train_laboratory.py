@@ -57,7 +57,7 @@ def captions(app):
 
 @pytest.mark.parametrize("name", ["many", "powerful", "drawing"])
 def test_a_preset_sets_the_controls_says_why_and_begins_its_run(visit, name):
-    app = visit(objective="vae", K=3, free=0.9)
+    app = visit(objective="vae", K=3, free=0.9, guess="many")
     (choice,) = [box for box in app.selectbox if box.label == "Scene"]
     assert choice.value == "own"
     choice.set_value(name).run()
