@@ -53,8 +53,7 @@ class Runs:
         for text in texts:
             box.locator("input").click()
             box.locator("input").type(text)
-            self.page.get_by_role("option").filter(has_text=text).first.wait_for()
-            self.page.keyboard.press("Enter")
+            self.page.get_by_role("option").filter(has_text=text).first.click()
             chosen = box.locator("[data-testid=stMultiSelectTagsContainer]")
             chosen.filter(has_text=text).wait_for()
             # While its list is open, the rest of the page is hidden from assistive technology.
