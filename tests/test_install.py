@@ -110,7 +110,7 @@ def test_a_benchmark_that_fails_is_named_and_stops_none(tmp_path):
         cwd=APP,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience.SECONDS,
     )
     assert done.returncode == 2
     assert "These failed: benchmarks/ais_sandwich.py\n" in done.stderr

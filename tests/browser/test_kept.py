@@ -163,7 +163,7 @@ def test_reload_fork_compare_name_and_delete(visit):
 def test_first_steps_are_forked_and_a_press_while_the_branch_comes_is_meant_for_it(visit):
     runs = Runs(visit(), "?data=moons&latents=2&K=3&opens=moving")
     runs.wait_for("dataset.mode === 'paused' && dataset.step === '300'")
-    assert "run=" not in runs.page.url
+    assert "run=" not in runs.address
     bar = runs.page.get_by_role("slider", name="Step of the run to look at")
     bar.fill("120")
     runs.wait_for("dataset.back === '120'")

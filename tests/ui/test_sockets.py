@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 
+import patience
 import pytest
 
 from iwae_core.ui import sockets
@@ -34,4 +35,4 @@ most = sockets.allow_many()
 assert most == resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 1024, most
 assert sockets.allow_many() == most
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=patience.SECONDS)
