@@ -173,6 +173,11 @@ function drawRows(pen, box, state, numbers, model, tones, fresh) {
     alpha: fresh ? 0.6 : 0.15,
     mark: numbers.estimates[name],
   }));
+  if (model.withheld) {
+    note(pen, "Predict first, above:", box.left + 8, box.top + 24, { color: tones.text, bold: true });
+    note(pen, "200 runs come with your answer.", box.left + 8, box.top + 44, { color: tones.text });
+    return;
+  }
   const ends = list.flatMap((row) => [...bulk(row.values), row.mark].filter(Number.isFinite));
   note(pen, "200 repeats; ring: the run above", box.left + 2, box.top + 14, { color: tones.text, bold: true });
   rows(
@@ -225,7 +230,7 @@ function formula({ state, numbers, model }) {
       ]
     : [{ symbol: "q<sub>i</sub>(z<sub>k</sub>)", value: "the one it came from", term: "own", role: "proposal" }];
   return [
-    { symbol: "w<sub>k</sub>", value: `mean ${digits(numbers.mean)}`, term: "weights", role: "weights" },
+    { symbol: "w<sub>k</sub>", value: model.withheld ? "mean ?" : `mean ${digits(numbers.mean)}`, term: "weights", role: "weights" },
     { symbol: "=" },
     { symbol: "p(z<sub>k</sub>)", value: "target", term: "target", role: "target" },
     { symbol: "/" },
@@ -239,7 +244,9 @@ function cards({ state, numbers, model, fresh }) {
   const name = state.then === "raw" ? state.weights : state.then;
   const kept = state.then === "resampled" ? `${numbers.different} different draws kept` : `of ${model.K}`;
   return [
-    { label: "Estimate", value: digits(numbers.estimates[name]), note: `exact ${model.exact_text}` },
+    model.withheld
+      ? { label: "Estimate", value: "?", note: "predict first, above" }
+      : { label: "Estimate", value: digits(numbers.estimates[name]), note: `exact ${model.exact_text}` },
     {
       label: "Largest weight", value: digits(numbers.largest), note: known(`never above ${report[state.weights].largest_text}`),
       help: "Of these draws, before smoothing or resampling; below, the exact supremum over all z.",
@@ -261,7 +268,7 @@ function cards({ state, numbers, model, fresh }) {
 }
 
 const says = ({ state, numbers, model }) =>
-  `Estimate ${digits(numbers.estimates[state.then === "raw" ? state.weights : state.then])}, exact ${model.exact_text}; largest weight ${digits(numbers.largest)}.`;
+  `${model.withheld ? "" : `Estimate ${digits(numbers.estimates[state.then === "raw" ? state.weights : state.then])}, exact ${model.exact_text}; `}largest weight ${digits(numbers.largest)}.`;
 
 function table({ numbers, model }) {
   const head = ["z", "proposal", "log_w_single", "log_w_balance", "log_w_smoothed", "copies"];

@@ -107,19 +107,21 @@ function drawEstimates(pen, box, numbers, model, tones, fresh) {
 }
 
 function drawPath(pen, box, state, numbers, model, tones, fresh) {
-  const logs = numbers.path.map(([, y]) => y).filter(Number.isFinite);
+  // Unshifted, q is p, whose need is asked for: while it is, the curve's ends are not drawn.
+  const path = model.withheld ? numbers.path.filter(([x]) => x >= 2 && x <= 7) : numbers.path;
+  const logs = path.map(([, y]) => y).filter(Number.isFinite);
   const now = Math.log10(numbers.shifted.needed);
   const naive = Math.log10(numbers.naive.needed);
   const low = Math.min(...logs, now);
-  const y = [Math.max(-0.2, low - 0.5), Math.min(Math.max(naive, now) + 0.8, 16)];
+  const y = [Math.max(-0.2, low - 0.5), Math.min(Math.max(model.withheld ? Math.max(...logs) : naive, now) + 0.8, 16)];
   const scale = logAxes({ pen, ...box }, { x: [0, 10], y, tones, xLabel: "shift of q", title: `Draws needed for an error of ${percent(model.goal)}, exact` });
   const { box: inner } = scale;
   clip(pen, { left: inner.left, top: inner.top, width: inner.right - inner.left, height: inner.bottom - inner.top }, () => {
-    line(pen, scale, numbers.path, { color: tones.proposal, width: 2.5 });
-    line(pen, scale, [[0, naive], [10, naive]], { color: tones.target, width: 1.5, dash: [6, 4] });
+    line(pen, scale, path, { color: tones.proposal, width: 2.5 });
+    if (!model.withheld) line(pen, scale, [[0, naive], [10, naive]], { color: tones.target, width: 1.5, dash: [6, 4] });
     if (fresh) line(pen, scale, [[model.best_shift, y[0]], [model.best_shift, y[1]]], { color: tones.exact, width: 1.5, dash: [8, 4] });
   });
-  note(pen, "from p", inner.right - 4, scale.toY(naive) - 6, { color: tones.target, align: "right" });
+  if (!model.withheld) note(pen, "from p", inner.right - 4, scale.toY(naive) - 6, { color: tones.target, align: "right" });
   if (fresh) {
     const x = scale.toX(model.best_shift);
     const align = x > (inner.left + inner.right) / 2 ? "right" : "left";
@@ -172,7 +174,7 @@ function cards({ numbers, model, fresh }) {
     label, value: digits(numbers[name].deviation), note: `10 % takes ${digits(numbers[name].needed)} draws`, help: per,
   });
   return [
-    card("One draw of p", "naive"),
+    model.withheld ? { label: "One draw of p", value: "?", note: "predict first, above" } : card("One draw of p", "naive"),
     card("One draw of q", "shifted"),
     { label: "One draw of q*", value: "0", note: "one draw is enough", help: "Every term is P(z > a) itself; but to divide by it in the weights one must know it." },
     {
@@ -190,8 +192,8 @@ function cards({ numbers, model, fresh }) {
   ];
 }
 
-const says = ({ state, numbers }) =>
-  `Threshold ${readable(state.a, 1)}, shift ${readable(state.shift, 1)}: 10 % takes ${digits(numbers.shifted.needed)} draws of q, ${digits(numbers.naive.needed)} of p.`;
+const says = ({ state, numbers, model }) =>
+  `Threshold ${readable(state.a, 1)}, shift ${readable(state.shift, 1)}: 10 % takes ${digits(numbers.shifted.needed)} draws of q${model.withheld ? "" : `, ${digits(numbers.naive.needed)} of p`}.`;
 
 function table({ model }) {
   return [["naive", "shifted", "optimal"], ...Array.from(model.values.naive, (_, i) => [model.values.naive[i], model.values.shifted[i], model.values.optimal[i]])];

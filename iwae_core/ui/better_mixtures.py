@@ -119,6 +119,8 @@ def picture(link: Link) -> None:
             "exact": report.exact,
             "exact_text": digits(report.exact),
             "counts": list(asked.counts),
+            "withheld": link.value(ANSWER) == predict.OPEN
+            and scenes.is_on(link, SETTINGS, SCENES["one_each"]),
             "offset": report.offset,
             "report": {
                 kind: {

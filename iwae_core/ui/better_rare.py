@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from iwae_core.evaluation.studies import rare
 from iwae_core.evaluation.studies.rare import RareConfig, RareReport
 from iwae_core.rng import standard_normal, stream
-from iwae_core.ui import better, canvas, code, controls, parts, scenes
+from iwae_core.ui import better, canvas, code, controls, parts, predict, scenes
 from iwae_core.ui.fields import Field, FloatField, IntField
 from iwae_core.ui.lesson import Text
 from iwae_core.ui.url import Link
@@ -80,6 +80,8 @@ def picture(link: Link) -> None:
         meta={
             "n_samples": asked.n_samples,
             "goal": rare.GOAL,
+            "withheld": link.value(ANSWER) == predict.OPEN
+            and asked.threshold == dict(SCENES["four"].settings)["threshold"],
             "best_shift": report.best_shift,
             "best_text": digits(report.best_shift),
             "report": {

@@ -51,7 +51,7 @@ def choose(
         tells: False while a prediction is open that the reason would give away.
         where: Another place for the reason, where the choice is narrow.
     """
-    shown = next((name for name, scene in scenes.items() if _is_on(link, fields, scene)), OWN)
+    shown = next((name for name, scene in scenes.items() if is_on(link, fields, scene)), OWN)
     key = f"{link.key(next(iter(fields.values())))}.scene"
     widgets.put(key, shown)
 
@@ -117,5 +117,6 @@ def offer(
     st.button(label, on_click=set_up, icon=":material/visibility:")
 
 
-def _is_on(link: Link, fields: Mapping[str, Field[Any]], scene: Scene) -> bool:
+def is_on(link: Link, fields: Mapping[str, Field[Any]], scene: Scene) -> bool:
+    """Whether every field that the scene sets is as the scene sets it."""
     return all(link.value(fields[name]) == value for name, value in scene.settings)

@@ -142,7 +142,7 @@ def test_the_board_computes_in_a_worker_and_prints_what_the_core_finds(visit):
 
 
 def test_what_is_dragged_moves_at_once_and_the_report_follows(visit):
-    page = visit().open(NAME, "?part=mixtures")
+    page = visit().open(NAME, "?part=mixtures&mixtures_answer=half")
     hands.ready(page)
     before = hands.cards(page)
     x, y = hands.take(page, "loc1")

@@ -264,3 +264,17 @@ def test_the_script_of_the_board_prints_the_pages_numbers():
         assert found[f"{row.key}_rmse"] == pytest.approx(row.rmse, rel=1e-8)
         assert found[f"{row.key}_bias"] == pytest.approx(row.bias, rel=1e-8, abs=1e-15)
         assert found[f"{row.key}_cost"] == row.cost
+
+
+@pytest.mark.parametrize(
+    ("part", "answer", "elsewhere"),
+    [("mixtures", "half", {"loc1": 0}), ("rare", "millions", {"a": 3})],
+)
+def test_numbers_that_answer_the_question_wait_for_an_answer_in_the_scene_it_is_about(
+    part, answer, elsewhere
+):
+    withheld = [
+        scene(open_page(NAME, part=part, **query), part)[0]["withheld"]
+        for query in ({}, elsewhere, {f"{part}_answer": answer})
+    ]
+    assert withheld == [True, False, False]
