@@ -16,6 +16,7 @@ from torch import Tensor
 
 from iwae_core.counts import check_count
 from iwae_core.rng import standard_normal
+from iwae_core.sums import over_last
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +79,7 @@ class LinearGaussian:
             raise ValueError(f"x and z must agree in B, got {tuple(x.shape)} and {tuple(z.shape)}")
         residual = (x - self.bias - z @ self.weight.T) / self.noise_scale
         log_normalizer = 0.5 * (D + d) * math.log(2 * math.pi) + D * math.log(self.noise_scale)
-        squares = residual.square().sum(dim=-1) + z.square().sum(dim=-1)
+        squares = over_last(residual.square()) + over_last(z.square())
         return -0.5 * squares - log_normalizer
 
     def log_marginal(self, x: Tensor) -> Tensor:

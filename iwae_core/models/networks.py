@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from iwae_core.sums import over_last
+
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -88,7 +90,7 @@ class DiagonalNormal:
         """Log density in nats, ``(K, *B, d) -> (K, *B)``."""
         standardized = (z - self.loc) * torch.exp(-self.log_scale)
         return (
-            -0.5 * standardized.square().sum(dim=-1)
+            -0.5 * over_last(standardized.square())
             - self.log_scale.sum(dim=-1)
             - z.shape[-1] * _HALF_LOG_2PI
         )
@@ -145,4 +147,4 @@ class NormalHead(nn.Module):
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
     """Log density of N(0, I) in nats, ``(*, d) -> (*)``."""
-    return -0.5 * z.square().sum(dim=-1) - z.shape[-1] * _HALF_LOG_2PI
+    return -0.5 * over_last(z.square()) - z.shape[-1] * _HALF_LOG_2PI

@@ -10,7 +10,7 @@ measures the gain in time on this machine.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from functools import partial
 
 import numpy as np
@@ -34,7 +34,8 @@ from iwae_core.rng import make_generator, standard_normal, stream
 from iwae_core.sampling.draws import Draws
 
 MAX_SAMPLES = 200  # K
-N_REPEATS = 800
+N_REPEATS = 800  # or fewer where K is large:
+_MOST_SAMPLES = 80_000  # of all repeats
 EPSILONS = (1e-3, 1e-2, 1e-1, 0.5)
 PICKS = (1, 4, 16)
 
@@ -62,6 +63,11 @@ class BackwardCostConfig:
         Point(self.shift, self.scale)
         if not (is_count(self.n_samples, 2) and self.n_samples <= MAX_SAMPLES):
             raise ValueError(f"n_samples must lie in 2..{MAX_SAMPLES}, got {self.n_samples}")
+
+    @property
+    def n_repeats(self) -> int:
+        """R; what is measured carries an error that knows of it."""
+        return min(N_REPEATS, _MOST_SAMPLES // self.n_samples)
 
 
 SCENES = {
@@ -136,15 +142,17 @@ def run(config: BackwardCostConfig) -> BackwardCostReport:
     """Compare the ways backward on the same noise."""
     point, K = Point(config.shift, config.scale), config.n_samples
     noise = stream(config.seed, "backward")
-    eps = standard_normal((K, N_REPEATS, 2), noise, torch.float64)
-    exact, log_w, _ = _gradient(point, eps, _exact)
+    eps = standard_normal((K, config.n_repeats, 2), noise, torch.float64)
+    with torch.no_grad():
+        log_w = draws(point, eps)[0].log_w()
+    exact, _ = _gradient(point, eps, log_w, _exact)
     modes = [_mode("exact", 0.0, exact, exact, 1.0)]
     for epsilon in EPSILONS:
-        found, _, touched = _gradient(point, eps, partial(_truncated, epsilon=epsilon))
+        found, touched = _gradient(point, eps, log_w, partial(_truncated, epsilon=epsilon))
         modes.append(_mode("truncated", epsilon, found, exact, touched))
     for n_picks in PICKS:
         pick = partial(_resampled, n_picks=n_picks, generator=stream(config.seed, "picks"))
-        found, _, touched = _gradient(point, eps, pick)
+        found, touched = _gradient(point, eps, log_w, pick)
         modes.append(_mode("resampled", n_picks, found, exact, touched))
     mean, std = (moment[0] for moment in exact_moments(point, "reparameterized", (K,)))
     weight = torch.softmax(log_w, dim=0).sort(dim=0, descending=True).values
@@ -154,7 +162,7 @@ def run(config: BackwardCostConfig) -> BackwardCostReport:
         mean=mean,
         std=std,
         sorted_weight=weight.mean(dim=1).numpy(),
-        n_repeats=N_REPEATS,
+        n_repeats=config.n_repeats,
     )
 
 
@@ -217,8 +225,20 @@ def _resampled(drawn: Draws, *, n_picks: int, generator: torch.Generator) -> Ten
     return resampled(reparameterized, drawn, iwae, 1.0, n_picks=n_picks, generator=generator)[0]
 
 
-def _gradient(point: Point, eps: Tensor, way: Scalar) -> tuple[Tensor, Tensor, float]:
-    """One gradient per repeat ``(R, 4)``, log weights ``(K, R)``, share of samples picked."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed(Draws):
+    """Draws whose log weights are known: the same for every way forward."""
+
+    known: Tensor  # (K, R)
+
+    def log_w(self, beta: float = 1.0) -> Tensor:
+        if beta == 1 and not torch.is_grad_enabled():
+            return self.known
+        return Draws.log_w(self, beta)
+
+
+def _gradient(point: Point, eps: Tensor, log_w: Tensor, way: Scalar) -> tuple[Tensor, float]:
+    """One gradient per repeat ``(R, 4)``, and the share of the samples that was picked."""
     found, offset = draws(point, eps)
     picked = []
 
@@ -228,11 +248,10 @@ def _gradient(point: Point, eps: Tensor, way: Scalar) -> tuple[Tensor, Tensor, f
         return found.pick(k, b)
 
     with torch.enable_grad():
-        scalar = way(replace(found, pick=counted))
+        given = {field.name: getattr(found, field.name) for field in fields(found)}
+        scalar = way(_Weighed(**{**given, "pick": counted}, known=log_w))
         (gradient,) = torch.autograd.grad(scalar * eps.shape[1], offset)
-    with torch.no_grad():
-        log_w = found.log_w()
-    return gradient, log_w, sum(picked) / log_w.numel()
+    return gradient, sum(picked) / log_w.numel()
 
 
 def _mode(name: str, setting: float, found: Tensor, exact: Tensor, touched: float) -> Mode:

@@ -34,6 +34,7 @@ from iwae_core.evaluation.studies.tightness import oracle, posterior
 from iwae_core.models.linear_gaussian import LinearGaussian
 from iwae_core.models.networks import DiagonalNormal, standard_normal_log_prob
 from iwae_core.sampling.draws import Draws
+from iwae_core.sums import over_last
 
 PARAMETERS = ("V_11", "V_21", "W_11", "W_12")  # two of the encoder, two of the decoder
 ENCODER, DECODER = slice(0, 2), slice(2, 4)
@@ -193,7 +194,7 @@ def _draws_from(point: Point, offset: Tensor, eps: Tensor) -> Draws:
 
     def log_likelihood(z: Tensor) -> Tensor:
         # log p(x | z) of the oracle, whose first pixel has each repeat's own weights.
-        moved = (z * (first_row - model.weight[0])).sum(dim=-1)
+        moved = over_last(z * (first_row - model.weight[0]))
         own = (residual_to_fixed[0, 0] - z @ model.weight[0] - moved) / model.noise_scale
         fixed = (residual_to_fixed[0, 0] - z @ model.weight[0]) / model.noise_scale
         rest = model.log_joint(x, z.reshape(-1, 1, 2)).reshape(z.shape[:-1])

@@ -23,6 +23,7 @@ from iwae_core.sampling.densities.base import (
     check_request,
 )
 from iwae_core.sampling.densities.mixing import check_mixture, choose, mixture_log_prob
+from iwae_core.sums import over_last
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -154,7 +155,7 @@ class Gaussian(Multivariate):
         apart = (z - self.mean.to(z)).unsqueeze(-1)
         x = torch.linalg.solve_triangular(factor, apart, upper=False).squeeze(-1)
         log_det = factor.diagonal().log().sum()
-        return -0.5 * x.square().sum(dim=-1) - log_det - 0.5 * self.dim * math.log(2 * math.pi)
+        return -0.5 * over_last(x.square()) - log_det - 0.5 * self.dim * math.log(2 * math.pi)
 
     def _from_noise(self, eps: Tensor) -> Tensor:
         return self.mean.to(eps) + eps @ _cholesky(self.cov).to(eps).T

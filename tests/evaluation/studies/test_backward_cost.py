@@ -20,7 +20,7 @@ from iwae_core.evaluation.studies.backward_cost import (
 )
 from iwae_core.evaluation.studies.contributions import ContributionsConfig
 from iwae_core.evaluation.studies.contributions import run as contribute
-from iwae_core.evaluation.studies.gradient_oracle import Point
+from iwae_core.evaluation.studies.gradient_oracle import Point, draws
 from iwae_core.rng import make_generator, standard_normal, stream
 
 
@@ -32,8 +32,10 @@ def test_truncation_keeps_the_heaviest_samples_of_brute_force(epsilon):
     kept = order[before < 1 - epsilon]
     brute = (found.weight[kept, None] * found.gradient[kept]).sum(axis=0)
     eps = standard_normal((64, 2), stream(3, "samples"), torch.float64)[:30].unsqueeze(1)
-    gradient, log_w, touched = _gradient(
-        Point(1.0, 1.3), eps, lambda drawn: _truncated(drawn, epsilon=epsilon)
+    with torch.no_grad():
+        log_w = draws(Point(1.0, 1.3), eps)[0].log_w()
+    gradient, touched = _gradient(
+        Point(1.0, 1.3), eps, log_w, lambda drawn: _truncated(drawn, epsilon=epsilon)
     )
     np.testing.assert_allclose(gradient[0], brute, rtol=1e-9)
     np.testing.assert_allclose(log_w[:, 0], found.log_w)
@@ -58,6 +60,13 @@ def test_resampling_has_no_bias_and_truncation_a_growing_one(scene):
     assert (np.diff([mode.added.max() for mode in resampled]) < 0).all()
     assert report.sorted_weight.sum() == pytest.approx(1.0)
     assert (np.diff(report.sorted_weight) <= 0).all()
+
+
+def test_many_samples_are_repeated_less_often_with_errors_that_know():
+    few, many = (run(BackwardCostConfig(n_samples=K)) for K in (10, 200))
+    assert (few.n_repeats, many.n_repeats) == (800, 400)
+    mode = many.modes[-1]
+    np.testing.assert_allclose(mode.bias_error, mode.added * many.modes[0].std / 20, rtol=0.05)
 
 
 def test_the_scenes_say_what_is_so():
