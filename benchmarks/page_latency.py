@@ -92,7 +92,11 @@ def turn_to(page: Page, part: str) -> None:
 def measure(page: Page, options: argparse.Namespace) -> dict:
     """Move every control of the part that the options ask for."""
     results = {}
+    drawn = page.locator("[data-painted]").count() > 0
     for kind in options.kinds:
+        if drawn:  # what the last control asked of a worker is there before the next one is found
+            wait_for_a_drawing(page)
+        stands(page)
         for control in page_moves.controls(page, kind):
             if options.controls and control.name not in options.controls:
                 continue

@@ -59,17 +59,19 @@ DRAG = """async (knob, reach) => {
   const scene = knob.closest(".lab-scene");
   knob.setPointerCapture = () => {}; // a made-up pointer cannot be captured
   const box = knob.getBoundingClientRect();
-  const at = (kind, by) => knob.dispatchEvent(new PointerEvent(kind, {
+  const at = (kind, x, y) => knob.dispatchEvent(new PointerEvent(kind, {
     bubbles: true, button: 0, pointerId: 1, isPrimary: true,
-    clientX: box.left + 22 + by, clientY: box.top + 22 - by / 2,
+    clientX: box.left + 22 + x, clientY: box.top + 22 + y,
   }));
-  at("pointerdown", 0);
-  for (const by of [reach, -reach]) {
-    at("pointermove", by);
+  at("pointerdown", 0, 0);
+  const ways = [1, 3, 8].flatMap((far) => [[far, -1], [-far, 1], [far, 1], [-far, -1]]
+    .map(([x, y]) => [reach * x, (reach * y * far) / 2]));
+  for (const [x, y] of ways) {
+    at("pointermove", x, y);
     if (scene.dataset.settled === undefined) break;
   }
   await new Promise(requestAnimationFrame);
-  at("pointerup", 0);
+  at("pointerup", 0, 0);
 }"""
 
 UNMOVED = "knob => knob.closest('.lab-scene').dataset.settled !== undefined"

@@ -11,6 +11,7 @@ _START = ContributionsConfig()
 SHIFT = FloatField(name="shift", default=_START.shift, low=-3.0, high=3.0)
 SCALE = FloatField(name="scale", default=_START.scale, low=1.0, high=2.0)
 SEED = SeedField()
+PATIENCE = 1.0  # s for which the old picture stands while a worker is at the next one, for a tenth
 
 Q_SETTINGS: dict[str, Field[Any]] = {"shift": SHIFT, "scale": SCALE}
 

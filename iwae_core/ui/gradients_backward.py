@@ -85,7 +85,8 @@ def report(asked: BackwardCostConfig) -> BackwardCostReport | None:
             args=(asked,),
             label=f"{asked.n_repeats} repeats of eight ways backward",
             seconds=0.2,
-        )
+        ),
+        patience=gradients.PATIENCE,
     )
     return found
 

@@ -62,8 +62,9 @@ def sweep(asked: FansConfig) -> FansSweep | None:
             work=study.sweep,
             args=(asked.shift, asked.scale, asked.seed),
             label="Sixty gradients at eleven K, four estimators",
-            seconds=3.0,
-        )
+            seconds=0.3,
+        ),
+        patience=gradients.PATIENCE,
     )
     return found
 

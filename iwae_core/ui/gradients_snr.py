@@ -57,8 +57,9 @@ def report(asked: SnrConfig) -> SnrReport | None:
             work=study.run,
             args=(asked,),
             label="Exact curves, and 100 repeats at nine K",
-            seconds=3.0,
-        )
+            seconds=0.3,
+        ),
+        patience=gradients.PATIENCE,
     )
     return found
 

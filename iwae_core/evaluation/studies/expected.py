@@ -197,28 +197,21 @@ def share_moments(
     a, p = power, law.probability
     log_w = law.log_w - law.log_w.max()
     u = _line(log_w, max(n_samples))
-    phi, first, second = [], [], []
-    least = min((K for K in n_samples if K > 1), default=1) - 2
-    for rows in u.split(max(1, (1 << 18) // len(log_w))):
-        # Beyond e^50 the decay is zero, and a power must not overflow against it.
-        tw = torch.exp((rows.unsqueeze(1) + log_w).clamp(max=50.0))
-        decay = torch.exp(-tw)
-        phi.append(decay @ p)
-        decay *= tw**a
-        first.append(decay @ (p.unsqueeze(1) * h))
-        decay *= tw**a
-        second.append(decay @ (p.unsqueeze(1) * h.square()))
-        if least < 0 or phi[-1][-1] ** least < _NOTHING:
-            break
-    phi_, first_, second_ = torch.cat(phi).unsqueeze(1), torch.cat(first), torch.cat(second)
+
+    def each(values: Tensor, power: int) -> Tensor:
+        columns = (p.unsqueeze(1) * values).unbind(dim=1)
+        return torch.stack([transform(log_w, c, u, _STEP, power) for c in columns], dim=1)
+
+    phi, first, second = transform(log_w, p, u, _STEP), each(h, a), each(h.square(), 2 * a)
+    phi = phi.unsqueeze(1)
     means, variances = [], []
     for K in n_samples:
         if K == 1:
             mean, square = law.mean(h), law.mean(h.square())
         else:
-            others = phi_ ** (K - 2)
-            mean = K * _STEP / math.factorial(a - 1) * (first_ * others * phi_).sum(dim=0)
-            pairs = second_ * phi_ + (K - 1) * first_.square()
+            others = phi ** (K - 2)
+            mean = K * _STEP / math.factorial(a - 1) * (first * others * phi).sum(dim=0)
+            pairs = second * phi + (K - 1) * first.square()
             square = K * _STEP / math.factorial(2 * a - 1) * (pairs * others).sum(dim=0)
         means.append(mean)
         variances.append((square - mean.square()).clamp(min=0))

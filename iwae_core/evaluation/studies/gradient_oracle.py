@@ -131,6 +131,7 @@ def gradients(
     return gradient, log_w
 
 
+@lru_cache(maxsize=64)
 def exact_moments(point: Point, estimator: str, n_samples: tuple[int, ...]) -> tuple[Array, Array]:
     """Mean and standard deviation of the gradient over draws, each ``(len(n_samples), 4)``.
 

@@ -29,10 +29,11 @@ def transform(
 
     Args:
         log_w: Log weights, nats, ``(n,)`` float64.
-        probability: Their probabilities, ``(n,)``.
+        probability: Their probabilities, or with a power what else is to be
+            summed, ``(n,)``.
         u: Rising values of log t, ``step`` apart, ``(m,)``.
         step: At most 0.25; then the error is below 1e-11 of the largest value of (tw)^a e^(-tw).
-        power: a, from 0 to 2.
+        power: a, from 0 to 4.
 
     Returns:
         Tensor of shape ``(m,)``.
