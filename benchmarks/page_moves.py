@@ -1,7 +1,8 @@
 """A reader's moves on a page, each timed in the browser from the release of the control.
 
 `report` is the first display frame after the exact numbers of the new state are painted, and
-`picture` the one after the last figure has come to rest, easings included. Every control that can
+`picture` the one after the last figure has come to rest, easings included. On a page without a
+figure its words count: the first frame with new ones, and the last. Every control that can
 be moved again and again is found on the page by itself (:func:`controls`), so that a new part of a
 lesson is measured without a word here.
 """
@@ -52,6 +53,14 @@ WATCH = """(() => {
   new MutationObserver((all) => all.forEach(seen)).observe(document, {
     subtree: true, attributeFilter: ["data-painted", "data-reported", "data-settled"],
   });
+  new MutationObserver(() => {
+    if (document.querySelector("[data-painted]") || watch.released === null) return;
+    watch.quiet = performance.now();
+    requestAnimationFrame(() => {
+      watch.picture = performance.now() - watch.released;
+      watch.report ??= watch.picture;
+    });
+  }).observe(document, { subtree: true, childList: true, characterData: true });
 })()"""
 
 # Takes a handle, moves it (the other way where this way does nothing) and lets it go.
@@ -184,9 +193,12 @@ def _click(button: Locator) -> Callable[[int], None]:
 
 
 def _choices(page: Page) -> Iterator[Control]:
-    for group in page.locator("[role=radiogroup]").all():
-        name = group.get_attribute("aria-label") or ""
-        if name == "Part" or "Predict first" in name:
+    names = page.locator("[role=radiogroup]").evaluate_all(
+        "all => all.map((each) => each.getAttribute('aria-label') ?? '')"
+    )
+    for name in names:
+        group = page.get_by_role("radiogroup", name=name, exact=True).first
+        if name == "Part" or "Predict first" in name or not group.count():
             continue
         choices = group.get_by_role("radio").all()
         start = next(i for i, each in enumerate(choices) if each.is_checked())
