@@ -18,13 +18,14 @@ from iwae_core.evaluation.studies.noise import NormalNoise
 from iwae_core.evaluation.studies.weighting import WeightingConfig, variances
 from iwae_core.rng import stream, uniform
 from iwae_core.sampling import estimators, multiple, resampling
-from iwae_core.sampling.densities import Mixture, StudentT, Tabulated, Univariate
+from iwae_core.sampling.densities import Mixture, StudentT, Tabulated, Truncated, Univariate
 from iwae_core.sampling.densities.mixing import mixture_log_prob
 from iwae_core.sampling.problems import Problem, make_problem
 
 N_REPEATS = 200  # or fewer where K is large:
 _MOST_DRAWS = 120_000  # of one method
 MIN_SAMPLES, MAX_SAMPLES = 25, 2000  # K
+_TRACE = 1e-12  # of a density: no draw comes from it
 POWER = 2.0  # of the power heuristic
 
 
@@ -124,7 +125,25 @@ def draws(density: Univariate, config: BoardConfig, *name: str) -> Tensor:
         return density.loc + density.scale * t
     if isinstance(density, Tabulated):
         return density.sample_with_log_prob(shape, stream(c.seed, *path))[0]
+    if isinstance(density, Truncated) and isinstance(density.base, Mixture):
+        density = _of_cut_parts(density, density.base)
     return density.sample(shape, stream(c.seed, *path), torch.float64)
+
+
+def _of_cut_parts(cut: Truncated, base: Mixture) -> Univariate:
+    """The same density as a mixture of cut components, whose draws need no bisection."""
+    ends = torch.tensor([cut.low, cut.high], dtype=torch.float64)
+    masses = [
+        w * (part.sf(ends[0]) - part.sf(ends[1])).item()
+        for w, part in zip(base.weights, base.components, strict=True)
+    ]
+    kept = [
+        (mass, Truncated(part, cut.low, cut.high))
+        for mass, part in zip(masses, base.components, strict=True)
+        if mass > _TRACE * sum(masses)
+    ]
+    total = math.fsum(mass for mass, _ in kept)
+    return Mixture(tuple(part for _, part in kept), tuple(mass / total for mass, _ in kept))
 
 
 class Safe:
@@ -223,12 +242,12 @@ def _resampled(desk: Desk, name: str) -> Answer:
 
 
 def _optimal(desk: Desk) -> Answer:
-    a, noise = desk.asked, desk.generator("optimal")
+    a = desk.asked
     best = optimal.optimal_proposal(a.target, a.f)
     if isinstance(best, Tabulated):
-        z, log_q = best.sample_with_log_prob(desk.shape, noise)
+        z, log_q = best.sample_with_log_prob(desk.shape, desk.generator("optimal"))
     else:
-        z = best.sample(desk.shape, noise, torch.float64)
+        z = draws(best, desk.config, "optimal")
         log_q = best.log_prob(z)
     value = estimators.importance_value(a.f(z), a.target.log_prob(z) - log_q)
     return value, optimal.optimal_std(a.target, a.f, a.exact) / desk.root, best

@@ -10,9 +10,10 @@ import torch
 
 from iwae_core.evaluation.studies import choices, weighting
 from iwae_core.evaluation.studies.board import METHODS, SCENES, BoardConfig, run
+from iwae_core.evaluation.studies.board_methods import draws
 from iwae_core.rng import stream
 from iwae_core.sampling import estimators, multiple, resampling
-from iwae_core.sampling.densities import Mixture
+from iwae_core.sampling.densities import Mixture, Normal, Truncated
 
 
 @cache
@@ -86,6 +87,17 @@ def test_ways_with_wide_draws_are_those_of_the_library_in_distribution():
         std = many.std()
         assert abs(few.mean() - many.mean()) < 4 * std / math.sqrt(200)
         assert abs(few.std() / std - 1) < 4 / math.sqrt(2 * 200)
+
+
+def test_a_cut_mixture_is_drawn_by_its_parts():
+    cut = Truncated(Mixture((Normal(-2.0, 0.6), Normal(3.0, 0.6)), (0.5, 0.5)), low=2.5)
+    config = BoardConfig(n_samples=250)
+    u = cut.cdf(draws(cut, config, "cut")).flatten().sort().values
+    # Kolmogorov: beyond 1.95 / sqrt(n) once in a thousand
+    assert (u - torch.arange(len(u)) / len(u)).abs().max() < 1.95 / math.sqrt(len(u))
+    # from the far tail of the nearer part alone
+    far = Truncated(Mixture((Normal(-9.0, 0.6), Normal(3.0, 0.6)), (0.5, 0.5)), low=4.0)
+    assert (draws(far, config, "cut") >= 4.0).all()
 
 
 def test_many_draws_are_repeated_less_often_and_say_so():
