@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
+import os
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from iwae_core import datasets
@@ -84,9 +86,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         try:
-            # JSON knows lists only; a list would make equal configs unequal and unhashable.
-            object.__setattr__(self, "hidden", tuple(self.hidden))
-            object.__setattr__(self, "second_hidden", tuple(self.second_hidden))
+            for field in dataclasses.fields(self):
+                object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
             faults = [*self._unknown_names(), *self._out_of_range(), *self._misfits()]
         except TypeError as fault:
             raise ValueError(f"a setting has a value of the wrong type: {fault}") from fault
@@ -129,7 +130,11 @@ class TrainConfig:
                 faults.append(f"{name} must be None or a whole number from 1, got {value!r}")
         for name in ("hidden", "second_hidden"):
             widths = getattr(self, name)
-            if not widths or not all(_is_count(width) for width in widths):
+            if (
+                not isinstance(widths, tuple)
+                or not widths
+                or not all(_is_count(width) for width in widths)
+            ):
                 faults.append(f"{name} must hold widths of at least 1, got {widths}")
         if not 0 <= self.backward_epsilon < 1:
             faults.append(f"backward_epsilon must lie in [0, 1), got {self.backward_epsilon}")
@@ -235,6 +240,15 @@ class TrainConfig:
                 "use 'auto' to take the best there is"
             )
         return torch.device(self.device)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold, and equal configs have in common: no path, no list, no NumPy number."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, np.generic):
+        return value.item()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _is_count(value: object, at_least: int = 1) -> bool:

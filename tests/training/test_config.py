@@ -1,7 +1,9 @@
 """A configuration is checked as a whole and survives JSON."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -49,7 +51,7 @@ def test_all_faults_are_named_at_once():
         ({"seed": True}, "seed must be whole"),
         ({"seed": "one"}, "seed must be whole"),
         ({"learning_rate": "fast"}, "a value of the wrong type"),
-        ({"hidden": 100}, "a value of the wrong type"),
+        ({"hidden": 100}, "hidden must hold widths"),
         ({"beta": None}, "a value of the wrong type"),
         ({"beta": float("inf")}, "beta must be finite"),
         ({"device": "tpu"}, "unknown device"),
@@ -83,3 +85,14 @@ def test_devices_are_resolved_or_refused():
     else:
         with pytest.raises(ValueError, match="'cuda' is not available"):
             TrainConfig(device="cuda").resolved_device()
+
+
+def test_paths_and_numbers_of_numpy_become_what_json_can_hold():
+    config = TrainConfig(
+        data_folder=Path("data"),
+        seed=np.int64(3),
+        learning_rate=np.float32(0.5),
+        hidden=[np.int32(7)],
+    )
+    assert config == TrainConfig(data_folder="data", seed=3, learning_rate=0.5, hidden=(7,))
+    assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
