@@ -21,15 +21,19 @@ function decode(meta, arrays, before) {
     const last = before?.panels[i];
     const sameP = alike(last?.p, p) && last.log_marginal === panel.log_marginal;
     const joint = sameP ? last.joint : p.map((value) => value + panel.log_marginal);
+    // With another K alone, p and the weights are what they were.
+    const sameLaw = alike(last?.law.logW, logW) && alike(last.law.probability, probability);
+    const known = sameLaw ? last.law : law(logW, probability);
+    const exact = arrays[`kl${i}`].values; // sent where weights lie too far apart for `law`
+    const own = () => (sameLaw && sameP ? last.curve : curveOf(known, panel.log_marginal, meta.curve_K));
     return {
       ...panel, n, p, joint,
       table: { values: joint, n, low: panel.low, high: panel.high },
       used: arrays[`used${i}`].values,
       dots: arrays[`dots${i}`].values,
       image: arrays[`image${i}`] ?? null,
-      // With another K alone, p and the weights are what they were.
-      law: alike(last?.law.logW, logW) && alike(last.law.probability, probability) ? last.law : law(logW, probability),
-      curve: meta.curve_K.map((K, k) => [K, arrays[`kl${i}`].values[k]]),
+      law: known,
+      curve: exact.length > 0 ? meta.curve_K.map((K, k) => [K, exact[k]]) : own(),
       lines: sameP ? last.lines : outline(p, n),
     };
   });

@@ -11,6 +11,7 @@ from node import under_node
 from iwae_core.evaluation.studies import posterior_ground, posterior_used
 from iwae_core.evaluation.studies.expected import Law, expected_share
 from iwae_core.evaluation.studies.posterior_used import SCENES, PosteriorUsedConfig
+from iwae_core.places import ASSETS
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 
@@ -29,8 +30,6 @@ export function logShares(logW, probability, K, asked) {
 
 def under(tmp_path, calls):
     """Call the module with two chains of its functions added: JSON carries no tables of tables."""
-    from iwae_core.places import ASSETS
-
     source = (ASSETS / "components" / "used.js").read_text() + CHAIN
     folder = tmp_path / "components"
     folder.mkdir(exist_ok=True)
@@ -61,6 +60,11 @@ def test_shares_and_divergences_equal_the_core(tmp_path, scene):
         np.testing.assert_allclose(np.exp(shares), expected, rtol=1e-7, atol=1e-9)
         exact = posterior_used.kl_of_used(law, K, report.log_marginal)
         assert kl == pytest.approx(exact, abs=1e-9)
+
+
+def test_the_browser_reaches_as_far_as_the_core_believes():
+    source = (ASSETS / "components" / "used.js").read_text()
+    assert f"const LEAST = {posterior_used.REACH:g};" in source
 
 
 def test_every_other_node_is_a_rule_of_twice_the_step(tmp_path):

@@ -61,6 +61,7 @@ __all__ = [
 
 N_DRAWS = 300  # resampled points, or fewer where K is large:
 MAX_DRAWN = 50_000  # draws from q behind them
+REACH = 60.0  # nats between weights, up to which the browser's tables are exact (used.js)
 # K of the curve of KL(q_K || p)
 CURVE = (1, 2, 3, 4, 6, 8, 12, 16, 25, 40, 64, 100, 160, 250, 400, 630, 1000)
 
@@ -87,7 +88,8 @@ class PosteriorUsedReport:
         elbo_used: Exact ELBO of q_K; between ``bound`` and ``log_marginal``.
         kl_q: KL(q || p).
         kl_used: KL(q_K || p).
-        kl_curve: The same for every K of CURVE, ``(len(CURVE),)``.
+        kl_curve: The same for every K of CURVE, ``(len(CURVE),)``; empty where weights lie within
+            REACH of each other, so that the browser works it out from ``log_w`` itself.
         effective: 1 / E[sum of squared normalized weights]: how many of the K draws count.
         kl_q_error: How far off a coarser rule that reaches farther puts KL(q || p):
             what this one errs by, or more.
@@ -213,6 +215,9 @@ def used(on: Ground, n_samples: int, generator: torch.Generator | None) -> Poste
 
 @lru_cache(maxsize=16)
 def _kl_curve(on: Ground) -> Array:
+    log_w = on.law.log_w
+    if (log_w.max() - log_w.min()).item() < REACH:
+        return np.empty(0)
     return np.array([kl_of_used(on.law, K, on.log_marginal) for K in CURVE])
 
 

@@ -72,6 +72,8 @@ def test_the_curve_is_made_of_the_reports_own_numbers_however_wide_q_is():
     curve = dict(zip(CURVE, run(wide).kl_curve, strict=True))
     for K in (1, 2, 8, 100, 1000):
         assert curve[K] == run(dataclasses.replace(wide, n_samples=K)).kl_used
+    # The browser works out a curve of weights that lie closer (tests/ui/test_used_js.py).
+    assert run(config("banana")).kl_curve.size == 0
     # Two samples by brute force over the pairs: log q_2 / p with each weight's share of a pair.
     on = run(wide)
     log_w, p = on.log_w, nodes()[1]
