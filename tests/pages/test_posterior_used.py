@@ -245,7 +245,8 @@ def test_the_explanation_waits_for_a_prediction(part, answer):
     before = len(app.markdown)
     predict(app, answer)
     assert_no_error(app)
-    assert len(app.markdown) == before + 2
+    # what of the answer is right, where the reason stands, and the reason
+    assert len(app.markdown) == before + 3
     assert app.query_params[f"answer_{part}"] == answer
 
 
