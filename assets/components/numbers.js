@@ -35,4 +35,7 @@ export function signed(value, decimals = 2) {
   return value > 0 && /[^0.]/.test(text) ? `+${text}` : text;
 }
 
+// A whole number as an index: L₆₄.
+export const sub = (number) => String(number).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
+
 export const percent = (share) => `${digits(100 * share, 2)} %`;

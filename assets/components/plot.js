@@ -215,6 +215,16 @@ export function segment(pen, x0, y0, x1, y1) {
   pen.stroke();
 }
 
+// Paint inside a box alone, and inside what may stand out of it above and to the right, in px.
+export function clipped(pen, box, paint, [above, right] = [0, 0]) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(box.left, box.top - above, box.right - box.left + right, box.bottom - box.top + above);
+  pen.clip();
+  paint();
+  pen.restore();
+}
+
 // Points are [x, y] pairs in data units; gaps where y is not finite.
 export function line(pen, { toX, toY }, points, { color, width = 2, dash = [], alpha = 1 }) {
   pen.save();

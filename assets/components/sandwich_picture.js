@@ -1,7 +1,7 @@
 // What the lesson on the bound draws in its part "curve": the bound and its layers, q's plane, the runs.
 
 import { digits, fixed } from "./numbers.js";
-import { axes, band, line, note, segment, ticks } from "./plot.js";
+import { axes, band, clipped, line, note, segment, ticks } from "./plot.js";
 
 const LAST = 4; // decades of K
 const STYLES = {
@@ -33,15 +33,6 @@ export function draw(pen, context) {
 const decades = Array.from({ length: LAST + 1 }, (_, power) => [power, (10 ** power).toLocaleString("en-US")]);
 const log = (value) => (value > 0 ? Math.log10(value) : NaN);
 
-function clipped(pen, { box }, work) {
-  pen.save();
-  pen.beginPath();
-  pen.rect(box.left, box.top, box.right - box.left, box.bottom - box.top);
-  pen.clip();
-  work();
-  pen.restore();
-}
-
 function curves(model) {
   const pairs = (K, values) => Array.from(values, (value, i) => [log(K[i]), value]);
   const lower = model.layers.length ? pairs(model.layerK, model.expected.iwae) : pairs(model.K, model.bound);
@@ -59,7 +50,7 @@ function drawBound(pen, { view, state, numbers, model, tones }, shown, on) {
   view.scale = scale;
   const { pairs, lower } = curves(model);
   const fade = numbers.same ? 1 : 0.3; // the report of another q
-  clipped(pen, scale, () => {
+  clipped(pen, scale.box, () => {
     const K = model.K;
     if (model.told) band(pen, scale, pairs(K, model.elbo_low), pairs(K, model.elbo_high), { color: tones.muted, alpha: 0.14 * fade });
     const [bandK, low, high] = model.layers.length ? [model.layerK, model.layerLow.iwae, model.layerHigh.iwae] : [K, model.low, model.high];
@@ -110,7 +101,7 @@ function drawGap(pen, { view, state, numbers, model, tones }, shown, on) {
   view.scale = scale;
   const fade = numbers.same ? 1 : 0.3;
   const logs = (points) => points.map(([x, y]) => [x, log(y)]);
-  clipped(pen, scale, () => {
+  clipped(pen, scale.box, () => {
     if (numbers.same && model.breaks_until > 0 && Number.isFinite(numbers.variance)) {
       pen.save();
       pen.globalAlpha = 0.13;
@@ -171,7 +162,7 @@ function drawPlane(pen, { view, numbers, model, tones }, on) {
   pen.strokeStyle = tones.grid;
   pen.lineWidth = 1;
   pen.strokeRect(map.box.left, map.box.top, map.box.right - map.box.left, map.box.bottom - map.box.top);
-  clipped(pen, map, () => {
+  clipped(pen, map.box, () => {
     for (const reach of [1, 2]) {
       ellipse(pen, map, model.posterior, reach, { color: tones.target, width: 2.5, alpha: on("target") });
       ellipse(pen, map, numbers.q, reach, { color: tones.proposal, width: 2, dash: [8, 4], alpha: on("proposal") });

@@ -1,7 +1,7 @@
 // Train K by test K: a board of cells, two of which are picked and compared.
 // Cells are counted row by row; every number comes from Python, here they are only subtracted.
 
-import { fixed, signed } from "./numbers.js";
+import { fixed, signed, sub } from "./numbers.js";
 import { note, segment } from "./plot.js";
 
 const CELL = 62; // px high
@@ -110,8 +110,7 @@ function frame(pen, { x, y }, wide, color, dashed) {
 const rowOf = (at, { C, train_k: K }) => K[Math.floor(at / C)];
 const columnOf = (at, { C, columns }) => columns[at % C];
 const isNumber = (name) => /^\d+$/.test(name);
-const below = (digits) => digits.replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
-const ruler = (at, model) => (isNumber(columnOf(at, model)) ? `L${below(columnOf(at, model))}` : "exact log p(x)");
+const ruler = (at, model) => (isNumber(columnOf(at, model)) ? `L${sub(columnOf(at, model))}` : "exact log p(x)");
 const cell = (at, model) => `trained with K = ${rowOf(at, model)}, ${ruler(at, model)}`;
 
 function handles({ numbers, view, model }) {

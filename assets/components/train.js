@@ -89,6 +89,7 @@ class View {
 
   remove() {
     this.feed.stop();
+    this.panels.remove();
     this.observer.disconnect();
     this.theme.disconnect();
     document.removeEventListener("keydown", this.onKey);

@@ -2,12 +2,12 @@
 // `view` holds { feed, step, back, tones, title }: what is shown ends at `step`; looking back, the
 // curves stay whole and a line marks the step.
 
+import { sub } from "./numbers.js";
 import * as plot from "./plot.js";
 import { after } from "./train_series.js";
 
 const FEW = 8;
-const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
-export const sub = (number) => String(number).replace(/\d/g, (digit) => SUBSCRIPTS[digit]);
+const OUTER = [4, 4]; // half a line's width and a spot stand out of the axes
 
 export function paintBounds({ canvas }, view) {
   const { feed, tones, K } = view;
@@ -31,7 +31,7 @@ export function paintBounds({ canvas }, view) {
     x: [0, Math.max(10, end)], y, tones,
     xLabel: "training step", yLabel: "held out, nats per datapoint",
   });
-  clipped(pen, frame.box, () => {
+  plot.clipped(pen, frame.box, () => {
     const ruler = (column) => held.map((row) => [row[0], row[column]]);
     plot.band(pen, frame, ruler(1), ruler(3), { color: tones.bound, alpha: 0.15 });
     plot.line(pen, frame, trained, { color: tones.muted, width: 1.2, alpha: 0.7 });
@@ -44,7 +44,7 @@ export function paintBounds({ canvas }, view) {
         plot.spot(pen, frame.toX(row[0]), frame.toY(row[column]), { color: style.color, radius: 2.5 });
       }
     }
-  });
+  }, OUTER);
   cursor(pen, frame, view);
 }
 
@@ -62,10 +62,10 @@ export function paintEss({ canvas, heading }, view) {
   const frame = plot.axes(surface, {
     x: [0, Math.max(10, end)], y: [0, most * 1.1], tones, xLabel: "training step", yLabel: "samples (dashed: K)",
   });
-  clipped(pen, frame.box, () => {
+  plot.clipped(pen, frame.box, () => {
     plot.line(pen, frame, rows.map((row) => [row[0], row[3]]), { color: tones.muted, dash: [4, 4], width: 1.5 });
     plot.line(pen, frame, rows.map((row) => [row[0], row[2]]), { color: tones.weights, width: 2 });
-  });
+  }, OUTER);
   cursor(pen, frame, view);
 }
 
@@ -78,15 +78,6 @@ function range(held, deep, trained) {
     ...trained.filter(([step]) => step >= first * 4).map(([, value]) => value),
   ];
   return plot.extent(values, 0.08);
-}
-
-function clipped(pen, box, inside) {
-  pen.save();
-  pen.beginPath();
-  pen.rect(box.left, box.top - 4, box.right - box.left + 4, box.bottom - box.top + 4);
-  pen.clip();
-  inside();
-  pen.restore();
 }
 
 function cursor(pen, frame, { back, tones }) {

@@ -1,8 +1,8 @@
 // What the encoder does: weights of one datapoint, KL per latent, and the latent plane.
 
+import { classes, color } from "./marks.js";
+import { sub } from "./numbers.js";
 import * as plot from "./plot.js";
-import { categories } from "./theme.js";
-import { sub } from "./train_curves.js";
 import { ess, normalize } from "./weights.js";
 
 const N_ELLIPSES = 60;
@@ -85,73 +85,14 @@ export function paintLatents({ canvas, heading }, { glance, tones, feed }) {
     ring(pen, frame.toX(means[2 * i]), frame.toY(means[2 * i + 1]), scales[2 * i] * unit[0], scales[2 * i + 1] * unit[1]);
   }
   pen.globalAlpha = 1;
-  const ratio = window.devicePixelRatio || 1;
-  labels.forEach((label, i) => {
-    const [x, y] = [frame.toX(means[2 * i]), frame.toY(means[2 * i + 1])];
-    if (pen.stamps === false) mark(pen, classNames, label, x, y); // paper keeps what is sharp at any size
-    else pen.drawImage(stampOf(classNames, label, ratio), x - 8, y - 8, 16, 16);
-  });
+  classes(pen, frame, means, labels, classNames);
   pen.restore();
 }
-
-const color = (label) => categories[label % categories.length];
 
 function ring(pen, x, y, a, b) {
   pen.beginPath();
   pen.ellipse(x, y, a, b, 0, 0, 2 * Math.PI);
   pen.stroke();
-}
-
-// One mark a datapoint, drawn once and stamped: a digit as its own numeral, other classes by a shape
-// as well as a color.
-const stamps = new Map();
-
-function stampOf(classNames, label, ratio) {
-  const key = `${numeral(classNames, label) ?? ""}|${label}|${ratio}`;
-  if (stamps.has(key)) return stamps.get(key);
-  const stamp = new OffscreenCanvas(16 * ratio, 16 * ratio);
-  const pen = stamp.getContext("2d");
-  pen.scale(ratio, ratio);
-  mark(pen, classNames, label, 8, 8);
-  stamps.set(key, stamp);
-  return stamp;
-}
-
-const numeral = (classNames, label) =>
-  classNames.length > 1 && classNames.every((name) => name.length === 1) ? classNames[label] : null;
-
-function mark(pen, classNames, label, x, y) {
-  const text = numeral(classNames, label);
-  pen.fillStyle = color(label);
-  if (text === null) {
-    shape(pen, label, x, y, 3.4);
-    return;
-  }
-  pen.textAlign = "center";
-  pen.textBaseline = "middle";
-  pen.font = "bold 11px sans-serif";
-  pen.fillText(text, x, y);
-}
-
-// Disc, square, triangle, cross.
-function shape(pen, label, x, y, radius) {
-  if (label % 4 === 0) {
-    pen.beginPath();
-    pen.arc(x, y, radius, 0, 2 * Math.PI);
-    return pen.fill();
-  }
-  if (label % 4 === 1) return pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
-  if (label % 4 === 2) {
-    pen.beginPath();
-    pen.moveTo(x, y - radius * 1.3);
-    pen.lineTo(x + radius * 1.2, y + radius);
-    pen.lineTo(x - radius * 1.2, y + radius);
-    return pen.fill();
-  }
-  pen.strokeStyle = pen.fillStyle;
-  pen.lineWidth = 2;
-  plot.segment(pen, x - radius, y - radius, x + radius, y + radius);
-  return plot.segment(pen, x - radius, y + radius, x + radius, y - radius);
 }
 
 // The first of some round numbers that holds a value: an axis that breathes cannot be read.

@@ -27,8 +27,20 @@ export class Panels {
       const figure = element(grid, "figure", name);
       const heading = element(figure, "figcaption");
       heading.textContent = title;
-      return { name, heading, canvas: plot.surface(figure, height, title), paint, needs, every, from, drawn: "", seen: false };
+      const canvas = plot.surface(figure, height, title);
+      return { name, heading, canvas, paint, needs, every, from, drawn: "", seen: false, near: true };
     });
+    // While a run moves nobody sees what is scrolled away; at rest all of it is drawn.
+    this.sight = new IntersectionObserver((changes) => {
+      for (const { target, isIntersecting } of changes) {
+        this.all.find(({ canvas }) => canvas === target).near = isIntersecting;
+      }
+    });
+    for (const { canvas } of this.all) this.sight.observe(canvas);
+  }
+
+  remove() {
+    this.sight.disconnect();
   }
 
   // `view` is what the painters draw; its `turn` counts the pictures of a movement, null: draw all.
@@ -41,7 +53,7 @@ export class Panels {
     for (const panel of this.all) {
       panel.seen = ready[panel.needs] && (panel.name !== "manifold" || manifold);
       if (!panel.seen) continue;
-      if (turn !== null && turn % panel.every !== panel.from) continue;
+      if (turn !== null && (turn % panel.every !== panel.from || !panel.near)) continue;
       if (!plot.sizeOf(panel.canvas)[0]) continue; // out of sight
       if (panel.needs === "pictures") {
         const looks = [plot.sizeOf(panel.canvas), window.devicePixelRatio, view.tones.mode];

@@ -1,7 +1,7 @@
 // What the live picture says in words: the line above it, and what a screen reader hears.
 
+import { sub } from "./numbers.js";
 import { minus } from "./plot.js";
-import { sub } from "./train_curves.js";
 import { after } from "./train_series.js";
 import { thousands } from "./train_transport.js";
 

@@ -9,6 +9,7 @@ import { categories } from "./theme.js";
 // Columns of a row, as iwae_core/runtime/twins.py lays them.
 export const COLUMNS = ["step", "a_one", "a_many", "b_one", "b_many", "apart_one", "error_one", "apart_many", "error_many"];
 export const STEP = 0;
+const OUTER = [4, 8]; // the last marks stand out of the axes
 const COVER = "Predict first, above, or press Play.";
 const A_ONE = 1, A_MANY = 2, B_ONE = 3, B_MANY = 4, APART_ONE = 5, APART_MANY = 7;
 const SIDES = [
@@ -46,7 +47,7 @@ export function paintBounds(panel, view) {
   const sheet = begin(canvas);
   const scale = ruled(sheet, view, [A_ONE, A_MANY, B_ONE, B_MANY], "nats per datapoint");
   const last = rows.at(-1);
-  inside(sheet.pen, scale.box, () => {
+  clipped(sheet.pen, scale.box, () => {
     for (const { tone, one, many } of SIDES) {
       line(sheet.pen, scale, column(rows, one), { color: tones[tone], dash: [7, 4], width: 2 });
       line(sheet.pen, scale, column(rows, many), { color: tones[tone], width: 2.5 });
@@ -56,7 +57,7 @@ export function paintBounds(panel, view) {
       sheet.pen.fillStyle = tones[tone];
       for (const at of [one, many]) mark(sheet.pen, scale.toX(last[STEP]), scale.toY(last[at]), 5);
     }
-  });
+  }, OUTER);
   canvas.setAttribute("aria-label", last
     ? `Held-out bounds at step ${last[STEP]}: ${SIDES.map(({ name, one, many }) => `${name} has L_1 ${fixed(last[one])} and L_64 ${fixed(last[many])}`).join(", ")} nats.`
     : "Held-out bounds of both runs against the step.");
@@ -84,13 +85,13 @@ export function paintApart(panel, view) {
   pen.fillStyle = tones.proposal;
   pen.fillRect(box.left, zero, box.right - box.left, box.bottom - zero);
   pen.restore();
-  inside(pen, box, () => {
+  clipped(pen, box, () => {
     for (const [at, dash, width] of [[APART_ONE, [7, 4], 2], [APART_MANY, [], 2.5]]) {
       const edge = (sign) => rows.map((row) => [row[STEP], row[at] + 2 * sign * row[at + 1]]);
       band(pen, scale, edge(-1), edge(1), { color: tones.muted, alpha: 0.25 });
       line(pen, scale, column(rows, at), { color: tones.text, dash, width });
     }
-  });
+  }, OUTER);
   pen.strokeStyle = tones.text;
   pen.lineWidth = 1;
   segment(pen, box.left, zero, box.right, zero);
@@ -102,7 +103,7 @@ export function paintApart(panel, view) {
 }
 
 // The plane of one side, 0 for A and 1 for B.
-export function paintLatents({ heading, canvas, side: index }, { looks, labels, classes, tones }) {
+export function paintLatents({ heading, canvas, side: index }, { looks, labels, classes: names, tones }) {
   const side = SIDES[index];
   const { axes: [first, second], active: [active, all], points } = looks[index];
   heading.textContent = `Latent plane of ${side.name}: ${active} of ${all} units active`;
@@ -122,24 +123,10 @@ export function paintLatents({ heading, canvas, side: index }, { looks, labels, 
     pen.stroke();
   }
   pen.setLineDash([]);
-  drawMarks(pen, scale, points, labels, classes);
+  classes(pen, scale, points, labels, names);
   pen.fillStyle = tones[side.tone];
   side.mark(pen, scale.box.right - 10, scale.box.top + 8, 6);
   canvas.setAttribute("aria-label", `${heading.textContent}; posterior means of ${labels.length} held-out datapoints.`);
-}
-
-// A digit is drawn as its own numeral, so that hue is never alone; other classes take four marks.
-function drawMarks(pen, scale, points, labels, classes) {
-  const numerals = classes.length > 1 && classes.every((name) => name.length === 1);
-  pen.textAlign = "center";
-  pen.textBaseline = "middle";
-  pen.font = "bold 11px sans-serif";
-  labels.forEach((label, i) => {
-    const [x, y] = [scale.toX(points[2 * i]), scale.toY(points[2 * i + 1])];
-    pen.fillStyle = categories[label % categories.length];
-    if (numerals) pen.fillText(classes[label], x, y);
-    else [disc, square, diamond, cross][label % 4](pen, x, y, 3.4);
-  });
 }
 
 // What A and B are, each with its mark and its tone; dashed and solid are named once.
@@ -152,41 +139,3 @@ function key(worn, titles) {
   });
   return [...parts, " · solid L₆₄, dashed L₁"];
 }
-
-function inside(pen, box, paint) {
-  pen.save();
-  pen.beginPath();
-  pen.rect(box.left, box.top - 4, box.right - box.left + 8, box.bottom - box.top + 4);
-  pen.clip();
-  paint();
-  pen.restore();
-}
-
-function disc(pen, x, y, radius) {
-  pen.beginPath();
-  pen.arc(x, y, radius, 0, 2 * Math.PI);
-  pen.fill();
-}
-
-function square(pen, x, y, radius) {
-  pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
-}
-
-function diamond(pen, x, y, radius) {
-  const reach = 1.3 * radius;
-  pen.beginPath();
-  pen.moveTo(x, y - reach);
-  pen.lineTo(x + reach, y);
-  pen.lineTo(x, y + reach);
-  pen.lineTo(x - reach, y);
-  pen.fill();
-}
-
-function cross(pen, x, y, radius) {
-  pen.strokeStyle = pen.fillStyle;
-  pen.lineWidth = 2;
-  segment(pen, x - radius, y - radius, x + radius, y + radius);
-  segment(pen, x - radius, y + radius, x + radius, y - radius);
-}
-
-const sub = (number) => String(number).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);

@@ -12,7 +12,7 @@ from iwae_core.runtime import kept, watched
 from iwae_core.runtime.live import LiveRun
 from iwae_core.runtime.store_record import Record
 from iwae_core.training import TrainConfig
-from iwae_core.ui import browser, first_steps, runs
+from iwae_core.ui import browser, runs, watching
 from iwae_core.ui.desk import Desk, RecordField, Session, keeper
 from iwae_core.ui.url import Link
 
@@ -70,23 +70,14 @@ def watch(link: Link, config: TrainConfig | None) -> LiveRun | None:
     Returns:
         The run, or None after saying on the page why there can be none.
     """
-    state, store = DESK.session(), keeper()
-    held = DESK.live()
-    if held is not None and (not state.is_mine or state.without_controls):
-        return held
-    state.is_mine, state.without_controls = True, ""
-    owner = browser.owner()
-    run = runs.watch(
-        DESK,
-        config,
-        watched.open_run if store is None else lambda asked: store.open(asked, owner),
-    )
-    record = None if run is None or store is None else store.record_of(run)
-    state.shown = "" if record is None else record.id
-    DESK.name(link, state.shown)
-    if run is not None:
-        first_steps.take(link, run, DESK)
-    return run
+    store, owner = keeper(), browser.owner()
+
+    def record_id(run: LiveRun) -> str:
+        record = None if store is None else store.record_of(run)
+        return "" if record is None else record.id
+
+    begin = watched.open_run if store is None else lambda asked: store.open(asked, owner)
+    return watching.watch(DESK, link, lambda: runs.watch(DESK, config, begin), record_id)
 
 
 def play(run: LiveRun) -> None:

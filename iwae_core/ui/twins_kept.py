@@ -12,7 +12,7 @@ from iwae_core.runtime.store import MOST_NAME
 from iwae_core.runtime.store_schema import told
 from iwae_core.runtime.twins import TwinRun
 from iwae_core.training import TrainConfig
-from iwae_core.ui import browser, first_steps, twins, twins_list, twins_live, widgets
+from iwae_core.ui import browser, twins, twins_list, twins_live, watching, widgets
 from iwae_core.ui import kept_said as said
 from iwae_core.ui.desk import Desk, RecordField, keeper
 from iwae_core.ui.url import Link
@@ -52,24 +52,20 @@ def watch(link: Link, first: TrainConfig, second: TrainConfig) -> TwinRun | None
     Returns:
         The pair, or None after saying on the page why there can be none.
     """
-    state, store = DESK.session(), keeper()
-    live = DESK.live()
-    if live is not None and (not state.is_mine or state.without_controls):
-        return live
-    state.is_mine, state.without_controls = True, ""
-    owner = browser.owner()
-    pair = twins_live.watch(
-        first,
-        second,
-        DESK,
-        watched.open_pair if store is None else lambda a, b: store.pairs.open(a, b, owner),
+    store, owner = keeper(), browser.owner()
+
+    def begin(one: TrainConfig, other: TrainConfig) -> TwinRun:
+        if store is None:
+            return watched.open_pair(one, other)
+        return store.pairs.open(one, other, owner)
+
+    def record_id(pair: TwinRun) -> str:
+        records = None if store is None else store.pairs.records_of(pair)
+        return "" if records is None else records[0].id
+
+    return watching.watch(
+        DESK, link, lambda: twins_live.watch(first, second, DESK, begin), record_id
     )
-    records = None if pair is None or store is None else store.pairs.records_of(pair)
-    state.shown = "" if records is None else records[0].id
-    DESK.name(link, state.shown)
-    if pair is not None:
-        first_steps.take(link, pair, DESK)
-    return pair
 
 
 def picture(link: Link, pair: TwinRun) -> None:
@@ -87,7 +83,7 @@ def picture(link: Link, pair: TwinRun) -> None:
                 f"The controls above do not move this pair: {state.without_controls}.",
                 icon=":material/tune:",
             )
-        twins_live.transport(pair, DESK.play)
+        twins_live.transport(pair, DESK)
     twins_live.picture(pair, asks=not twins.predicted(link))
 
 

@@ -44,33 +44,42 @@ def watch(
     return pair
 
 
-def transport(pair: TwinRun, play: Callable[[TwinRun], None]) -> None:
+def transport(pair: TwinRun, desk: Desk[TwinRun]) -> None:
     """Play or pause, step, and reset, of both.
 
     Args:
         pair: What is driven.
-        play: Lets it go on, or says why it may not.
+        desk: Where it is shown. A control may put another in its place before the reader sees it:
+            what is pressed then is meant for that one.
     """
+
+    def press(act: Callable[[TwinRun], None]) -> None:
+        live = desk.live()
+        if live is not None:
+            act(live)
+
+    def button(label: str, act: Callable[[TwinRun], None], icon: str, **more: Any) -> None:
+        st.button(label, on_click=press, args=(act,), icon=f":material/{icon}:", **more)
+
     with st.container(horizontal=True, vertical_alignment="center"):
         if pair.status().mode == "playing":
-            st.button("Pause", on_click=pair.pause, icon=":material/pause:", type="primary")
+            button("Pause", TwinRun.pause, "pause", type="primary")
         else:
-            st.button(
-                "Play",
-                on_click=play,
-                args=(pair,),
-                icon=":material/play_arrow:",
-                type="primary",
-                help=f"Both go on until paused. One browser may play {Limits().n_playing} runs at "
-                "a time; a pair counts as two.",
+            limit = (
+                f"One browser may play {Limits().n_playing} runs at a time; a pair counts as two."
             )
-        st.button(
-            "Step", on_click=pair.step, icon=":material/skip_next:", help="One update of both."
-        )
-        st.button(
+            button(
+                "Play",
+                desk.play,
+                "play_arrow",
+                type="primary",
+                help=f"Both go on until paused. {limit}",
+            )
+        button("Step", TwinRun.step, "skip_next", help="One update of both.")
+        button(
             "Start over",
-            on_click=pair.reset,
-            icon=":material/restart_alt:",
+            TwinRun.reset,
+            "restart_alt",
             help="Back to step 0 with the same seed: the same pair again.",
         )
 

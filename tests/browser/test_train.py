@@ -45,6 +45,26 @@ class Lab:
             pytest.fail(f"waited in vain for {condition}; the picture says {seen}")
 
 
+def test_what_is_scrolled_away_is_not_drawn_while_a_run_moves_and_is_when_it_stands(visit):
+    lab = Lab(visit(viewport={"width": 1280, "height": 420}), "?data=moons&latents=2&rate=0.02")
+    bars = "document.querySelector('.lab-train figure.kl canvas')"
+    lab.page.evaluate("document.querySelector('.lab-transport').scrollIntoView()")
+    lab.press("Play")
+    lab.wait_for("dataset.mode === 'playing' && Number(dataset.step) > 20")
+    before = lab.page.evaluate(f"window.before = {bars}.toDataURL()")
+    painted = int(lab.shown("painted"))
+    lab.wait_for(f"Number(dataset.painted) > {painted} + 20")
+    assert lab.page.evaluate(f"{bars}.toDataURL()") == before
+    lab.page.evaluate(f"{bars}.scrollIntoView()")
+    lab.page.wait_for_function(f"{bars}.toDataURL() !== window.before")
+    lab.page.evaluate(f"scrollTo(0, 0); window.before = {bars}.toDataURL()")
+    lab.page.evaluate("document.querySelector('.lab-transport').scrollIntoView()")
+    lab.wait_for(f"Number(dataset.step) > {lab.step} + 100")
+    lab.press("Pause")
+    lab.wait_for("dataset.mode === 'paused'")
+    lab.page.wait_for_function(f"{bars}.toDataURL() !== window.before")
+
+
 def test_it_trains_on_the_digits_until_the_bound_rises_and_pause_holds(visit):
     lab = Lab(visit())
     untrained = float(lab.shown("held"))

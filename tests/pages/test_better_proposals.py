@@ -11,7 +11,6 @@ from iwae_core.evaluation.studies.board import BoardConfig
 from iwae_core.evaluation.studies.rare import RareConfig
 from iwae_core.evaluation.studies.self_normalized import RatioConfig
 from iwae_core.evaluation.studies.two_proposals import TwoProposalsConfig
-from iwae_core.runtime import executor
 from iwae_core.ui import better_board, better_mixtures, better_rare, better_ratio
 from iwae_core.view.numbers import digits, with_error
 
@@ -24,10 +23,7 @@ MODULES = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    yield
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 class FakeLink:

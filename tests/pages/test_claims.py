@@ -12,7 +12,6 @@ from iwae_core.evaluation.studies.claims import CLAIMS, VERDICTS, claim, evidenc
 from iwae_core.evaluation.studies.evidence import SLOW
 from iwae_core.evaluation.studies.evidence_trained import training_table
 from iwae_core.evaluation.studies.finding import Finding
-from iwae_core.runtime import executor
 from iwae_core.ui import ledger, terms
 from iwae_core.view.numbers import MINUS, digits
 
@@ -43,10 +42,7 @@ def opened(name):
     return app, table
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    yield
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 def test_no_verdict_shows_before_the_reader_has_judged():

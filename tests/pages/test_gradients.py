@@ -9,7 +9,6 @@ from iwae_core.evaluation.studies import contributions, fans, snr
 from iwae_core.evaluation.studies.contributions import ContributionsConfig
 from iwae_core.evaluation.studies.fans import FansConfig, FansSweep
 from iwae_core.evaluation.studies.snr import SnrConfig, SnrReport
-from iwae_core.runtime import executor
 from iwae_core.ui import (
     gradients_fans,
     gradients_samples,
@@ -20,10 +19,7 @@ from iwae_core.ui import (
 NAME = "gradients"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    yield
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 def shown(app):

@@ -9,16 +9,12 @@ import torch
 
 from iwae_core.evaluation.studies import backward_cost
 from iwae_core.evaluation.studies.backward_cost import BackwardCostConfig, BackwardCostReport
-from iwae_core.runtime import executor
 from iwae_core.ui import gradients_backward, gradients_timing, jobs
 
 NAME = "gradients"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    yield
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 @pytest.mark.parametrize("name", ["shifted", "poor"])

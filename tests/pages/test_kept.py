@@ -9,21 +9,14 @@ import pytest
 from patience import wait_for
 from streamlit.testing.v1 import AppTest
 
-from iwae_core.runtime import executor, kept, watched
+from iwae_core.runtime import kept, watched
 from iwae_core.runtime.kept_bundle import unpack
 from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.lineage import replay
 from iwae_core.training.frame import observe
 from iwae_core.ui import kept_list as panel
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    # On a busy machine workers take longer to start than a run waits for a poll.
-    executor.warm(executor.shared())
-    yield
-    kept.stop_shared()
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from harness import assert_no_error, code, open_page, printed, scene
 from patience import wait_for
 
-from iwae_core.runtime import executor, watched
+from iwae_core.runtime import watched
 from iwae_core.runtime.lineage import Lineage, replay
 from iwae_core.training import TrainConfig, begin
 from iwae_core.training.slow_motion import slow_motion
@@ -36,12 +36,7 @@ def press(app, label):
     assert_no_error(app)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    # On a busy machine workers take longer to start than a run waits for a poll.
-    executor.warm(executor.shared())
-    yield
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 @pytest.fixture

@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 from patience import wait_for
 
-from iwae_core.runtime import executor, watched
+from iwae_core.runtime import watched
 from iwae_core.training import advance, begin
 from iwae_core.training.frame import observe
 from iwae_core.ui import code, player
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    # On a busy machine workers take longer to start than a run waits for a poll.
-    executor.warm(executor.shared())
-    yield
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 @pytest.fixture

@@ -8,17 +8,14 @@ from iwae_core import datasets
 from iwae_core.datasets import drawn, lookup, uploads
 from iwae_core.datasets.csv_file import read_csv
 from iwae_core.datasets.tables import make_table
-from iwae_core.runtime import executor, watched
+from iwae_core.runtime import watched
 from iwae_core.ui import player, training_upload
 from iwae_core.ui.training_presets import PRESETS
 
 NAME = "train"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    yield
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 @pytest.fixture(autouse=True)

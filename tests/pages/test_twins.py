@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from iwae_core.evaluation.studies import compared, use_cases
 from iwae_core.evaluation.studies.compared import MEASURES
 from iwae_core.places import ASSETS
-from iwae_core.runtime import executor, jobs, kept, watched
+from iwae_core.runtime import executor, jobs, watched
 from iwae_core.runtime.twin_slices import held_out_row
 from iwae_core.training import advance, begin, trials
 from iwae_core.training.trials import Trial
@@ -26,13 +26,7 @@ from iwae_core.ui import code, twins, twins_live, twins_uses
 NAME = "twins"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    # On a busy machine workers take longer to start than a pair waits for a poll.
-    executor.warm(executor.shared())
-    yield
-    kept.stop_shared()
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 @pytest.fixture

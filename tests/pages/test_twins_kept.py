@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from patience import wait_for
 
-from iwae_core.runtime import executor, kept, watched
+from iwae_core.runtime import kept, watched
 from iwae_core.runtime.kept_bundle import unpack
 from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.lock_step import LockStep
@@ -18,13 +18,7 @@ from iwae_core.ui import first_steps, twins_list
 SMALL = {"data": "moons", "latents": 2}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    # On a busy machine workers take longer to start than a run waits for a poll.
-    executor.warm(executor.shared())
-    yield
-    kept.stop_shared()
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from scipy.stats import norm
 
 from iwae_core.evaluation.studies import how_many, lift, lucky, tails
 from iwae_core.rng import standard_normal, stream
-from iwae_core.runtime import executor
 from iwae_core.sampling import psis
 from iwae_core.ui import failing_lucky
 from iwae_core.view.numbers import digits, percent
@@ -19,10 +18,7 @@ NAME = "when_weights_fail"
 PARTS = ("tails", "lucky", "how_many", "lift")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _workers():
-    yield
-    executor.stop_shared()
+pytestmark = pytest.mark.usefixtures("workers")
 
 
 def choose_scene(app, name):
