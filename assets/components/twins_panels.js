@@ -2,9 +2,9 @@
 // with diamonds in the proposal's tone, B with squares in the bound's, on every panel. `view` holds
 // { rows, looks, labels, classes, titles, covered, tones }; a painter names its panel as well.
 
-import { fixed, signed } from "./numbers.js";
-import { axes, band, begin, extent, line, note, segment } from "./plot.js";
-import { categories } from "./theme.js";
+import { classes, diamond, square } from "./marks.js";
+import { fixed, signed, sub } from "./numbers.js";
+import { axes, band, begin, clipped, extent, line, note, segment } from "./plot.js";
 
 // Columns of a row, as iwae_core/runtime/twins.py lays them.
 export const COLUMNS = ["step", "a_one", "a_many", "b_one", "b_many", "apart_one", "error_one", "apart_many", "error_many"];
