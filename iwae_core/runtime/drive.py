@@ -91,7 +91,7 @@ class Drive(ABC, Generic[W, D]):
         self._open_until(None)
         self._is_asked_for = any(isinstance(start, Origin) for start in starts)
         self._tempo.seconds_per_step = 0.0
-        self._opening_due = self._clock()  # no earlier than as if it were computed for this run
+        self._opening_due = self._clock()  # what is shared comes as if it were computed now
         self._forget()
         self.n_news += 1
         self._send(0, looks=True)
@@ -200,7 +200,8 @@ class Drive(ABC, Generic[W, D]):
         def done(results: Sequence[D]) -> None:
             with self._lock:
                 if ticket == self._ticket:
-                    self._opening_due = began + max(one.wall_seconds for one in results)
+                    took = max(one.wall_seconds for one in results)
+                    self._opening_due = began + min(took, self._tempo.slice_seconds)
                     self._arrived(works, results)
 
         def failed(place: int, cause: str) -> None:
