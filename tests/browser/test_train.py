@@ -164,6 +164,8 @@ def test_every_redraw_of_a_moving_picture_shows_another_moment(visit):
     lab = Lab(visit(), "?data=moons")
     lab.press("Play")
     lab.wait_for("Number(dataset.step) > 3")
+    # What is out of sight is not drawn.
+    lab.page.evaluate("document.querySelector('.lab-train figure.latents').scrollIntoView()")
     before = int(lab.shown("painted")), int(lab.shown("distinct"))
     assert lab.page.evaluate(LOOK_AT_REDRAWS, 20) >= 10
     painted = int(lab.shown("painted")) - before[0]
