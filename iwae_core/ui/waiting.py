@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 LONGEST_SECONDS = 1.0  # then there is an answer without news, as the queue may have moved
 _LOOK_SECONDS = 0.03  # between two looks whether there is news; a pause is to be seen at once
+_REST_SECONDS = 0.3  # between two polls of what stands still: a class at rest costs little
 
 
 async def for_news(request: Request, kind: str) -> None:
@@ -22,7 +23,12 @@ async def for_news(request: Request, kind: str) -> None:
 
     known = request.query_params.get("news")
     one = getattr(watched, kind).find(request.path_params["run_id"])
-    end = time.monotonic() + LONGEST_SECONDS
-    while one is not None and str(one.n_news) == known and time.monotonic() < end:
+    began = polled_at = time.monotonic()
+    moves = True
+    while one is not None and str(one.n_news) == known:
         await asyncio.sleep(_LOOK_SECONDS)
-        one.poll()
+        now = time.monotonic()
+        if moves or now - polled_at >= _REST_SECONDS:
+            moves, polled_at = one.poll().mode == "playing", now
+        if now - began >= LONGEST_SECONDS:
+            return
