@@ -7,7 +7,7 @@ by the mean of the two, so a machine that slows down slows both. Prints, as JSON
 ratios with their quartiles, and what a slice loses in milliseconds: with nothing looked at, and
 with every look that a page's run takes (which may have 8.5 % of the time).
 
-    python benchmarks/slicing.py [--turns 9] [--seconds 1] [--samples 1 5 50] [--looked-at 5]
+    python benchmarks/slicing.py [--turns 7] [--seconds 1] [--samples 1 5 50] [--looked-at 5]
 
 Target: 95 % of the speed kept by slices. Takes three minutes.
 """
@@ -115,7 +115,7 @@ def measure(config: TrainConfig, n_turns: int, seconds: float, *, look: bool) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="of a live run in a turn")
     parser.add_argument("--samples", type=int, nargs="+", default=[1, 5, 50])
     parser.add_argument("--looked-at", type=int, nargs="*", default=[5], help="K, with all looks")
