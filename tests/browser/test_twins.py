@@ -104,7 +104,7 @@ def test_the_page_opens_with_first_steps_whose_curves_wait_for_the_prediction(vi
 
 def test_the_likelihood_rows_wait_for_the_predictions(visit):
     page = visit(viewport=PHONE, color_scheme="dark").open(NAME)
-    page.get_by_text("Once you have predicted, above.").wait_for()
+    page.get_by_text("Once you have predicted, above.", exact=True).wait_for()
     for name in ("B, the IWAE", "A, the VAE"):  # by mouse, then by keys
         group = page.get_by_role("radio", name=name).or_(
             page.get_by_role("button", name=name, exact=True)
