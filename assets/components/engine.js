@@ -41,7 +41,7 @@ import { Easel } from "./easel.js";
 import { offer } from "./exports.js";
 import { Handles } from "./handles.js";
 import { Player } from "./playing.js";
-import { begin, surface } from "./plot.js";
+import { begin, setHeight, surface } from "./plot.js";
 import { Buttons, Cards, Formula, element } from "./readouts.js";
 import { between, same } from "./states.js";
 import { dress, tones } from "./tones.js";
@@ -245,7 +245,7 @@ class Stage {
       ? Math.min(1, (now - this.arrived) / this.scene.ENTRANCE_MS)
       : 1;
     const height = this.scene.height(width, this.model);
-    if (this.canvas.clientHeight !== height) this.canvas.style.height = `${height}px`;
+    if (this.canvas.clientHeight !== height) setHeight(this.canvas, height);
     const worn = tones(this.parent);
     dress(this.root, worn.mode);
     const context = this.trace(begin(this.canvas), worn, entered);

@@ -22,6 +22,12 @@ const watcher = new ResizeObserver((entries) => {
   for (const { target } of entries) sizes.set(target, [target.clientWidth, target.clientHeight]);
 });
 
+// What is known of its size no longer holds, and the watcher tells the new one after this picture.
+export function setHeight(canvas, height) {
+  canvas.style.height = `${height}px`;
+  sizes.set(canvas, null);
+}
+
 // One that was out of sight has none since then, and is asked.
 export function sizeOf(canvas) {
   const [width, height] = sizes.get(canvas) ?? [0, 0];

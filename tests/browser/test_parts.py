@@ -48,7 +48,7 @@ ANSWERED = {
     ],
 }
 # What a reader could not read: formulas cut off, tables and texts beyond their box, a line of a
-# live formula that starts with a comma.
+# live formula that starts with a comma, a picture drawn for another size than its own.
 UNREADABLE = """() => {
   const faults = [];
   const wide = (node) => node.scrollWidth > node.clientWidth + 1;
@@ -66,6 +66,10 @@ UNREADABLE = """() => {
     if (node.textContent.trim() === ",") faults.push("a comma alone");
   for (const node of document.querySelectorAll(".lab-cards > div, .lab-buttons button"))
     if (wide(node)) faults.push(`beyond its box: ${node.textContent}`);
+  for (const { width, height, clientWidth, clientHeight } of
+       document.querySelectorAll(".lab-stage canvas"))
+    for (const [dots, size] of [[width, clientWidth], [height, clientHeight]])
+      if (Math.abs(dots - devicePixelRatio * size) > 1) faults.push(`blurred: ${dots}, ${size}`);
   return faults;
 }"""
 
