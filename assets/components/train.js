@@ -251,6 +251,7 @@ class View {
       stopped: this.stopped(),
       mayDrive: this.data.may_drive,
       mayFork: this.data.may_fork,
+      limit: this.data.limit,
     });
     const seen = this.moment?.glance.step ?? step;
     const line = statusLine(this.feed, this.back === null ? this.mode() : "back", step, seen);

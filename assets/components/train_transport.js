@@ -60,11 +60,12 @@ export class Transport {
     this.sayPace();
   }
 
-  show({ playing, shown, last, lookingBack, stopped, mayDrive, mayFork }) {
+  show({ playing, shown, last, lookingBack, stopped, mayDrive, mayFork, limit }) {
     this.row.hidden = !mayDrive; // somebody else's run is only looked at
     if (this.playing !== playing) {
       this.playing = playing;
       draw(this.main, playing ? "pause" : "play", playing ? "Pause" : "Play");
+      this.main.title = playing ? "" : limit;
     }
     this.main.disabled = this.step.disabled = stopped;
     if (last !== this.last) {

@@ -21,6 +21,11 @@ class Limits:
     n_recent: int = 10
     n_bytes: int = 500_000_000
 
+    @property
+    def about_playing(self) -> str:
+        """What a reader is told before the limit is met."""
+        return f"One browser may play {self.n_playing} runs at a time; a pair counts as two."
+
     def check_room(self, used: Usage, n_more: int = 1) -> None:
         """Refuse more kept runs where a limit would be passed.
 

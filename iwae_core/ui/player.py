@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from iwae_core.counts import is_count
+from iwae_core.runtime.kept_limits import Limits
 from iwae_core.runtime.live import LiveRun
 from iwae_core.ui import component
 
@@ -62,6 +63,7 @@ def show(
             "objective_title": title,
             "may_drive": may_drive,
             "may_fork": fork is not None,
+            "limit": Limits().about_playing,
             "heard": st.session_state.get(_HEARD, 0),
         },
         on_commands_change=take,

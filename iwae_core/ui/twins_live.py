@@ -65,15 +65,12 @@ def transport(pair: TwinRun, desk: Desk[TwinRun]) -> None:
         if pair.status().mode == "playing":
             button("Pause", TwinRun.pause, "pause", type="primary")
         else:
-            limit = (
-                f"One browser may play {Limits().n_playing} runs at a time; a pair counts as two."
-            )
             button(
                 "Play",
                 desk.play,
                 "play_arrow",
                 type="primary",
-                help=f"Both go on until paused. {limit}",
+                help=f"Both go on until paused. {Limits().about_playing}",
             )
         button("Step", TwinRun.step, "skip_next", help="One update of both.")
         button(

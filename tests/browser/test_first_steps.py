@@ -5,6 +5,8 @@ import pytest
 import serving
 from playwright.sync_api import expect
 
+from iwae_core.runtime.kept_limits import Limits
+
 
 def opened(visitor, query):
     page = visitor.open("train", query)
@@ -28,6 +30,8 @@ def test_the_first_picture_is_full_and_nothing_of_it_is_kept(visit, motion):
     expect(page.locator(".lab-train-status")).to_contain_text("Paused after its first steps")
     assert int(page.locator(".lab-train").get_attribute("data-painted")) > 0
     assert "run" not in hands.query(page)
+    play = page.get_by_role("button", name="Play", exact=True)
+    expect(play).to_have_attribute("title", Limits().about_playing)  # before it is met
     press(page, "Start over")
     until(page, "mode === 'paused' && step === '0'")
 
