@@ -16,7 +16,7 @@ KEEP_SECONDS = 600.0
 MOST_RUNS = 800  # a class of 300 that reloads its pages leaves as many for some minutes
 
 RUNS: Held[LiveRun] = Held("runs", most=MOST_RUNS, keep_seconds=KEEP_SECONDS)
-PAIRS: Held[TwinRun] = Held("pairs of runs", most=MOST_RUNS // 2, keep_seconds=KEEP_SECONDS)
+PAIRS: Held[TwinRun] = Held("pairs of runs", most=MOST_RUNS, keep_seconds=KEEP_SECONDS)
 
 find, close, leave, stay, sweep = RUNS.find, RUNS.close, RUNS.leave, RUNS.stay, RUNS.sweep
 n_runs = RUNS.__len__
