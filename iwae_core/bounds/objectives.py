@@ -246,8 +246,9 @@ def sample_shares(objective: Objective, log_w: Tensor) -> Tensor:
     check_samples(log_w)
     if objective in _CLOSED_FORM_SHARES:
         return _CLOSED_FORM_SHARES[objective](log_w.detach())
-    with torch.enable_grad():
-        leaf = log_w.detach().requires_grad_()
+    # A copy: what was made under torch.inference_mode can never need a gradient itself.
+    with torch.inference_mode(False), torch.enable_grad():
+        leaf = log_w.detach().clone().requires_grad_()
         (shares,) = torch.autograd.grad(objective(leaf).sum(), leaf)
     return shares
 

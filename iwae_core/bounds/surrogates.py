@@ -82,6 +82,7 @@ def _doubly_shares(objective: Objective, log_w: Tensor) -> Shares:
 
 
 def _doubly_reparameterized(draws: Draws, beta: float, give: GiveShares) -> tuple[Tensor, Tensor]:
+    _check_autograd()
     held = draws.z.detach().requires_grad_()
     log_w = _log_w_path(draws, held, beta)
     # One pass gives every sample's path derivative; phi then meets it through z alone, and theta
@@ -105,6 +106,7 @@ def _piwae_shares(objective: Objective, log_w: Tensor) -> Shares:
 
 
 def _piwae(draws: Draws, beta: float, give: GiveShares) -> tuple[Tensor, Tensor]:
+    _check_autograd()
     held = draws.z.detach().requires_grad_()
     log_joint = draws.log_likelihood(held) + beta * draws.log_prior(held)
     (slope,) = torch.autograd.grad(log_joint.sum(), held, retain_graph=True)
@@ -143,6 +145,14 @@ def check_batch(draws: Draws) -> None:
     """
     if draws.z.shape[1] == 0:
         raise ValueError("the batch is empty: a gradient is a mean over at least one datapoint")
+
+
+def _check_autograd() -> None:
+    if not torch.is_grad_enabled():
+        raise ValueError(
+            "this estimator needs the path through every z: call it where gradients are recorded, "
+            "not under torch.no_grad or torch.inference_mode"
+        )
 
 
 def _log_w_path(draws: Draws, z: Tensor, beta: float) -> Tensor:

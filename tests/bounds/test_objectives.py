@@ -154,3 +154,9 @@ def test_the_limit_to_the_elbo_holds_in_every_precision():
 def test_every_renyi_bound_refuses_whole_numbers(alpha):
     with pytest.raises(ValueError, match="floating-point"):
         Renyi(alpha)(torch.tensor([0, 1, 2]))
+
+
+def test_shares_are_given_in_inference_too():
+    with torch.inference_mode():
+        inferred = sample_shares(Renyi(0.5), FOUR + 0)
+    torch.testing.assert_close(inferred.clone(), sample_shares(Renyi(0.5), FOUR))

@@ -120,6 +120,13 @@ def test_no_data_have_no_weights_and_no_gradient(settings):
         truncated(reparameterized, draws, iwae, 1.0, epsilon=0.1)
 
 
+def test_without_autograd_the_estimators_of_paths_say_so():
+    vae, x = make_vae(), binary(2, make_generator(1))
+    for name in ("doubly_reparameterized", "piwae"):
+        with torch.no_grad(), pytest.raises(ValueError, match=r"not under torch\.no_grad"):
+            ESTIMATORS[name](vae.draws(x, 3, make_generator(0)), iwae, 1.0)
+
+
 def test_intensities_up_to_255_are_no_binary_pixels():
     x = 255 * torch.rand((3, 4), generator=make_generator(1), dtype=torch.float64)
     with pytest.raises(ValueError, match="not yet divided by their largest value"):
