@@ -5,8 +5,6 @@
 // covariance, the direction in which q is shifted, log p(x), the decoder's weights to the first pixel,
 // that pixel (less its bias) and the noise of the pixels.
 
-const LOG_TWO_PI = Math.log(2 * Math.PI);
-
 // Mean and standard deviations of q.
 export function placed(oracle, shift, scale) {
   const { mean, covariance, direction } = oracle;

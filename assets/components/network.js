@@ -5,7 +5,7 @@
 // for each output. Hidden units are tanh; the encoder's last layer gives means, then log scales; the
 // decoder's gives the logits of black and white pixels. z holds two coordinates for each particle.
 
-const LOG_TWO_PI = Math.log(2 * Math.PI);
+import { logNormal } from "./weights.js";
 
 // Layers from one array of all their numbers: weight, bias, weight, bias; `sizes` from in to out.
 export function layersOf(numbers, sizes) {
@@ -93,7 +93,7 @@ export function logJoint({ decoder }, x, z) {
         product *= 1 + Math.exp(l > 0 ? -l : l);
       }
       const [z1, z2] = [lanes[lane], lanes[LANES + lane]];
-      found[k + lane] = sum - Math.log(product) - 0.5 * (z1 * z1 + z2 * z2) - LOG_TWO_PI;
+      found[k + lane] = sum - Math.log(product) + logNormal(z1) + logNormal(z2);
     }
   }
   return found;
@@ -110,8 +110,7 @@ export function weighed(network, x, { loc, scale }, eps) {
   const logW = logJoint(network, x, z);
   const logScale = Math.log(scale[0] * scale[1]);
   for (let k = 0; k < logW.length; k++) {
-    const logQ = -0.5 * (eps[2 * k] ** 2 + eps[2 * k + 1] ** 2) - LOG_TWO_PI - logScale;
-    logW[k] -= logQ;
+    logW[k] -= logNormal(eps[2 * k]) + logNormal(eps[2 * k + 1]) - logScale;
   }
   return { z, logW };
 }

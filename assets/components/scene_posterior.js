@@ -7,6 +7,7 @@ import { digits } from "./numbers.js";
 import { axes, line, note, segment, spot, ticks } from "./plot.js";
 import { drawPlane, SHARES, SIGMAS } from "./posterior_plane.js";
 import { klAt, law, logShare, shareTable, thinned, weightsFromGrid } from "./used.js";
+import { logNormal } from "./weights.js";
 
 const MAX_SAMPLES = 1000;
 const STEP = 0.05;
@@ -78,10 +79,7 @@ function one(panel, q, K, model) {
 
 function usedOnGrid({ joint, n, low, high }, q, table) {
   const at = (axis, i) => low[axis] + ((i + 0.5) / n) * (high[axis] - low[axis]);
-  const part = (axis) => Float64Array.from({ length: n }, (_, i) => {
-    const x = (at(axis, i) - q.loc[axis]) / q.scale[axis];
-    return -0.5 * x * x - Math.log(q.scale[axis]) - 0.5 * Math.log(2 * Math.PI);
-  });
+  const part = (axis) => Float64Array.from({ length: n }, (_, i) => logNormal(at(axis, i), q.loc[axis], q.scale[axis]));
   const [first, second] = [part(0), part(1)];
   const found = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {

@@ -6,7 +6,7 @@ import { BLANK, DOTS, dotsOf, flip, inkOf, pixelsOf, SIDE, stroke, touch } from 
 import { decode as decoded, encode, networkOf, posteriorTable, weighed } from "./network.js";
 import { digits, fixed, percent } from "./numbers.js";
 import { SHARES, SIGMAS } from "./posterior_plane.js";
-import { ess, logMeanExp, maxWeight, mean, normalize } from "./weights.js";
+import { ess, logMeanExp, logNormal, maxWeight, mean, normalize } from "./weights.js";
 import { draw, MOST_THUMBS, place, squeezed, trackTo } from "./xray_picture.js";
 
 const MAP = { low: [-4, -4], high: [4, 4] }; // where the coarse table looks for the posterior
@@ -172,10 +172,8 @@ function press(name, { state }) {
 function formula({ numbers }) {
   const { K, order, z, logW, q } = numbers;
   const first = order[0];
-  const logQ = [0, 1].reduce((sum, i) => {
-    const x = (z[2 * first + i] - q.loc[i]) / q.scale[i];
-    return sum - 0.5 * x * x - Math.log(q.scale[i]) - 0.5 * Math.log(2 * Math.PI);
-  }, 0);
+  const [logQ1, logQ2] = [0, 1].map((i) => logNormal(z[2 * first + i], q.loc[i], q.scale[i]));
+  const logQ = logQ1 + logQ2;
   return [
     { symbol: `L<sub>${K}</sub>`, value: fixed(numbers.bound), term: "bound", role: "bound" },
     { symbol: "= log" },

@@ -1,7 +1,7 @@
 // What the heaviest weights say, and what mends them: Pareto tails, smoothing, resampling; and the tail
 // of a Normal. tests/ui/test_tails_js.py and test_better_js.py hold every function to iwae_core.
 
-import { HALF_LOG_TWO_PI, normalize } from "./weights.js";
+import { logNormal, normalize } from "./weights.js";
 
 // Shape of the generalized Pareto law of the largest weights, as sampling.psis.k_hat (Zhang and
 // Stephens); Infinity where no tail can be fitted, -Infinity where there is none.
@@ -82,7 +82,7 @@ export function tailIndex(target, q) {
 // log P(Z > x) for a standard normal Z: a series near the center, a continued fraction beyond.
 export function logNormalTail(x) {
   if (x < 0) return Math.log1p(-Math.exp(logNormalTail(-x)));
-  const logPeak = -0.5 * x * x - HALF_LOG_TWO_PI;
+  const logPeak = logNormal(x);
   if (x < 2.5) {
     let [term, sum] = [x, x];
     for (let n = 3; term > 1e-18 * sum; n += 2) sum += term *= (x * x) / n;

@@ -2,6 +2,8 @@
 // compute it: exact for the law of the log weights that is given. tests/ui/test_used_js.py holds every
 // function to the core.
 
+import { logNormal } from "./weights.js";
+
 // The trapezoidal rule over u = log t, and the finer lattice of log weights on which a share is
 // tabled: both lattices share their kernel exp(v - e^v), v = log w + u.
 const STEP = 0.25;
@@ -113,10 +115,11 @@ export function klAt(of, K, logMarginal) {
 // values between points, and beyond the edge, continue straight. A drawing aid, not the exact weights.
 export function weightsFromGrid(grid, q, eps) {
   const count = eps.length / 2;
+  const logScale = Math.log(q.scale[0] * q.scale[1]);
   const found = new Float64Array(count);
   for (let i = 0; i < count; i++) {
     const [e1, e2] = [eps[2 * i], eps[2 * i + 1]];
-    const logQ = -0.5 * (e1 * e1 + e2 * e2) - Math.log(2 * Math.PI * q.scale[0] * q.scale[1]);
+    const logQ = logNormal(e1) + logNormal(e2) - logScale;
     found[i] = between(grid, q.loc[0] + q.scale[0] * e1, q.loc[1] + q.scale[1] * e2) - logQ;
   }
   return found;

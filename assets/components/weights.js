@@ -36,7 +36,13 @@ export function maxWeight(logW) {
   return Math.exp(largest - logSumExp(logW));
 }
 
-export const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+
+// log density of a normal; of several independent coordinates, add it up.
+export function logNormal(z, loc = 0, scale = 1) {
+  const x = (z - loc) / scale;
+  return -0.5 * x * x - HALF_LOG_TWO_PI - Math.log(scale);
+}
 
 // Densities as iwae_core/ui/formulas.py describes them: a family and its parameters. A Student t
 // brings its `log_constant`, log Gamma((df+1)/2) - log Gamma(df/2) - log(df pi)/2, since JavaScript
@@ -45,7 +51,7 @@ export function logDensity(density, z) {
   const x = (z - density.loc) / density.scale;
   switch (density.family) {
     case "normal":
-      return -0.5 * x * x - HALF_LOG_TWO_PI - Math.log(density.scale);
+      return logNormal(z, density.loc, density.scale);
     case "student_t":
       return (
         density.log_constant -

@@ -205,7 +205,7 @@ piwae = Weighted(_piwae_shares, _piwae)
 """Partially importance-weighted: the decoder climbs the IWAE bound, the encoder the objective.
 
 With ``objective = Miwae(M)`` this is PIWAE: the decoder sees the tightest bound, the encoder one
-whose gradient has a better signal (Rainforth et al., 2018, arXiv:1802.04537, section 6).
+whose gradient has a better signal (Rainforth et al., 2018, arXiv:1802.04537).
 """
 
 ESTIMATORS: dict[str, Surrogate] = {

@@ -34,6 +34,7 @@ def under(tmp_path, calls):
     folder = tmp_path / "components"
     folder.mkdir(exist_ok=True)
     (folder / "chained.js").write_text(source)
+    (folder / "weights.js").write_text((ASSETS / "components" / "weights.js").read_text())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("node.ASSETS", tmp_path)
         return under_node(tmp_path, calls, "chained")
