@@ -5,7 +5,7 @@ digits; one worker process. A turn is a stretch of a live run, from the end of o
 of a later one, between two calls that take as many steps at once in the same process; its ratio is
 by the mean of the two, so a machine that slows down slows both. Prints, as JSON, the median of the
 ratios with their quartiles, the same by the processor's clock of the worker, which other work does
-not move (its waits for the next slice are not in it), and the milliseconds that a slice loses: with
+not move (its waits for the next slice are not in it), and the milliseconds a slice loses: with
 nothing looked at, and with every look that a page's run takes (which may have 8.5 % of the time).
 
     python benchmarks/slicing.py [--turns 7] [--seconds 1] [--samples 1 5 50] [--looked-at 5]
