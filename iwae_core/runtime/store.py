@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from iwae_core import training
 from iwae_core.runtime.history import Seen
 from iwae_core.runtime.store_record import Record, Usage, from_row, to_row
-from iwae_core.runtime.store_schema import connect, migrate, runs, states
+from iwae_core.runtime.store_schema import connect, migrate, runs, states, writing
 from iwae_core.training import RunState
 
 MOST_STATES = 12  # of one run
@@ -52,6 +52,7 @@ class Store:
         self.folder = folder
         self.engine = connect(url)
         migrate(self.engine)
+        self._writing = writing(self.engine)
 
     def close(self) -> None:
         """Close every connection."""
@@ -65,7 +66,7 @@ class Store:
         A run's name and its place in the tree are set when its row is new, and by
         :meth:`rename` from then on.
         """
-        with self.engine.begin() as connection:
+        with self._writing.begin() as connection:
             for record in records:
                 row = to_row(record)
                 fixed = ("id", "name", "parent_id", "parent_step", "created")
@@ -109,12 +110,12 @@ class Store:
         """Name a run or a pair, or with an empty name make it one that nobody named."""
         words = ("".join(filter(str.isprintable, word)) for word in name.split())
         name = " ".join(filter(None, words))[:MOST_NAME]
-        with self.engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(sa.update(runs).where(_is(run_id)).values(name=name))
 
     def delete(self, run_id: str) -> None:
         """Forget a run or a pair; its branches stay, as runs of their own."""
-        with self.engine.begin() as connection:
+        with self._writing.begin() as connection:
             found = list(connection.execute(sa.select(runs.c.id).where(_is(run_id))).scalars())
             connection.execute(sa.delete(runs).where(_is(run_id)))
         for each in found:
@@ -159,7 +160,7 @@ class Store:
         training.save(state, target)
         size = sum(path.stat().st_size for path in target.iterdir())
         most = min(most, max(2, MOST_STATE_BYTES // max(1, size)))
-        with self.engine.begin() as connection:
+        with self._writing.begin() as connection:
             of_run = states.c.run_id == run_id
             connection.execute(sa.delete(states).where(of_run, states.c.step == state.step))
             if connection.execute(sa.select(runs.c.id).where(runs.c.id == run_id)).first() is None:

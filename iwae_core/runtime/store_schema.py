@@ -89,8 +89,18 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def writing(engine: sa.Engine) -> sa.Engine:
+    """The same engine for transactions that write.
+
+    A SQLite transaction that has read may write only if nobody has written since, else it fails at
+    once, whatever the patience; so one that will write takes its turn when it begins.
+    """
+    return engine.execution_options(writes=True)
+
+
 def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:

@@ -3,12 +3,14 @@
 import harness
 import numpy as np
 import pytest
+from by_hand import ByHand
 from harness import values
 
 from iwae_core.evaluation.studies import contributions, fans, snr
 from iwae_core.evaluation.studies.contributions import ContributionsConfig
 from iwae_core.evaluation.studies.fans import FansConfig, FansSweep
 from iwae_core.evaluation.studies.snr import SnrConfig, SnrReport
+from iwae_core.runtime import executor
 from iwae_core.ui import (
     gradients_fans,
     gradients_samples,
@@ -123,11 +125,13 @@ def test_fans_of_another_q_come_from_a_worker():
     np.testing.assert_allclose(arrays["mean"][1, 2], report.mean, rtol=1e-9)
 
 
-def test_a_worker_that_is_not_waited_for_can_be_asked_again():
+def test_a_worker_that_is_not_waited_for_can_be_asked_again(monkeypatch):
+    monkeypatch.setattr(executor, "_shared", ByHand())  # whose work does not end by itself
     app = harness.open_page(NAME, part="fans", shift=0.7)
     (cancel,) = [button for button in app.button if button.label == "Cancel"]
     cancel.click().run()
     harness.assert_no_error(app)
+    monkeypatch.undo()
     (again,) = [button for button in app.button if button.label == "Work it out"]
     again.click().run()
     until_scene(app, "fans")

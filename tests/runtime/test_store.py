@@ -4,9 +4,12 @@ import dataclasses
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import databases
 import numpy as np
+import patience
 import pytest
 import sqlalchemy as sa
 
@@ -65,6 +68,26 @@ def test_sqlite_serves_readers_while_a_writer_writes(tmp_path):
         writer.execute(sa.update(store_schema.runs).values(step=5))
         assert store.get("a").step == 0  # as before the other's transaction
     assert store.get("a").step == 5
+
+
+def test_who_writes_to_sqlite_waits_for_another_writer_rather_than_fail(tmp_path):
+    store = Store(databases.fresh(tmp_path, "sqlite"), tmp_path / "arrays")
+    store.put([record("a"), record("b")])
+    has_begun = threading.Event()
+
+    def write_for_a_while():
+        with store_schema.writing(store.engine).begin() as connection:
+            connection.execute(sa.update(store_schema.runs).values(step=5))
+            has_begun.set()
+            time.sleep(0.3)
+
+    other = threading.Thread(target=write_for_a_while)
+    other.start()
+    assert has_begun.wait(patience.SECONDS)
+    store.delete("a")  # it reads what to delete, then writes
+    other.join()
+    assert [left.id for left in store.of("me")] == ["b"]
+    assert store.get("b").step == 5
 
 
 def test_a_record_comes_back_as_it_was_put(store):

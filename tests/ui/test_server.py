@@ -54,10 +54,9 @@ def test_a_running_server_has_the_options_gets_warm_and_leaves_nothing(command):
         assert f"served on {running.url}" in running.log.read_text()
         family = psutil.Process(running.process.pid).children(recursive=True)
         assert family, "the worker pool is part of a warm server"
-        # Streamlit's own command reports Ctrl+C as "Aborted!" with code 1; ours as a normal end.
-        assert serving.stop(running.process, patience.SECONDS) == (
-            0 if command is serving.lab_command else 1
-        )
+        # Streamlit's own command may report Ctrl+C as "Aborted!" with code 1; ours ends as normal.
+        ends = (0,) if command is serving.lab_command else (0, 1)
+        assert serving.stop(running.process, patience.SECONDS) in ends
         assert "Traceback" not in running.log.read_text()
         _, alive = psutil.wait_procs(family, timeout=patience.SECONDS)
         assert not alive

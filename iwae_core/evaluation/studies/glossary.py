@@ -88,7 +88,7 @@ def parse(source: str) -> tuple[Term, ...]:
         ValueError: If an entry lacks its sentence, its formula or its pages, or names no page.
 
     >>> parse("## Weights\n### Target $p$\nWhat it is about.\n$$p(z)$$\nSee: train?K=5")[0].places
-    (Place(page='train', query=(('K', '5'),)),)
+    (Place(page='train', query=(('K', '5'),), shows=''),)
     """
     _, *rest = _SECTION.split(source)
     return tuple(
