@@ -3,8 +3,8 @@ r"""A rare event, P(z > a) under N(0, 1): naive, shifted and optimal draws.
 * naive: draws from p. One term has the relative deviation :math:`\sqrt{(1 - P) / P}`, and most
   small samples hold no event at all.
 * shifted: draws from N(shift, 1), half of them events if the shift is a.
-* optimal: draws from p beyond a alone. Every term is P: one draw gives the exact answer, but its
-  weights need P itself to be normalized.
+* optimal: draws from p beyond a alone. Every term is P: one draw gives the exact answer, so no run
+  takes more than a hundred; but its weights need P itself to be normalized.
 """
 
 import dataclasses
@@ -22,7 +22,6 @@ from iwae_core.evaluation.studies import repeats
 from iwae_core.evaluation.studies.optimal import optimal_proposal
 from iwae_core.evaluation.studies.scene import Scene
 from iwae_core.rng import standard_normal, stream
-from iwae_core.sampling import estimators
 from iwae_core.sampling.densities import Normal
 from iwae_core.sampling.integrands import Exceeds
 from iwae_core.sampling.problems import make_problem
@@ -31,6 +30,7 @@ N_REPEATS = 200
 MAX_SAMPLES = 5000  # K
 N_SHIFTS = 13  # of the curve, from 0 to threshold + 2
 GOAL = 0.1  # relative error
+_MOST_OPTIMAL = 100  # draws of a run from the optimal q: each term is the answer already
 
 Array = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ class RareReport:
 
 
 def run(config: RareConfig) -> RareReport:
-    """Ask all three; about 0.15 s."""
+    """Ask all three; about 0.1 s at the largest K."""
     c, p, f = config, Normal(0.0, 1.0), Exceeds(config.threshold)
     shifts = np.linspace(0.0, c.threshold + 2, N_SHIFTS)
     exact = p.sf(torch.tensor(c.threshold, dtype=torch.float64)).item()
@@ -137,8 +137,12 @@ def _way(c: RareConfig, title: str) -> Way:
     if isinstance(q, Normal):
         z = q.from_noise(_eps(c.seed, title, c.n_samples))
     else:
-        z = q.sample((c.n_samples, N_REPEATS), stream(c.seed, "rare", title), torch.float64)
-    value, _ = estimators.mean_and_error(f(z) * asked.log_weights(z).exp())
+        shape = (min(c.n_samples, _MOST_OPTIMAL), N_REPEATS)
+        z = q.sample(shape, stream(c.seed, "rare", title), torch.float64)
+    is_event = f(z).bool()
+    terms = torch.zeros_like(z)
+    terms[is_event] = asked.log_weights(z[is_event]).exp()  # dear, and most draws are no events
+    value = terms.mean(dim=0)
     relative = asked.std_of_term / asked.exact
     hit = q.sf(torch.tensor(c.threshold, dtype=torch.float64)).item()
     rmse = repeats.root_mean_square(value.numpy() / asked.exact - 1)
