@@ -117,6 +117,8 @@ def prepare() -> None:
     import torch
 
     torch.set_num_threads(1)
+    # What pages ask of workers besides slices: a sixth of a second for the first who asks.
+    from iwae_core.evaluation.studies import board, fans  # noqa: F401
     from iwae_core.training import TrainConfig, advance, begin
     from iwae_core.training.frame import observe
 

@@ -35,7 +35,7 @@ from iwae_core.sampling.draws import Draws
 
 MAX_SAMPLES = 200  # K
 N_REPEATS = 800  # or fewer where K is large:
-_MOST_SAMPLES = 80_000  # of all repeats
+_MOST_SAMPLES = 48_000  # of all repeats
 EPSILONS = (1e-3, 1e-2, 1e-1, 0.5)
 PICKS = (1, 4, 16)
 
