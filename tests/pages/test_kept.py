@@ -1,5 +1,6 @@
 """Kept runs on the training page: the box, the address, limits, and other people's runs."""
 
+import contextlib
 import re
 
 import harness
@@ -37,6 +38,8 @@ def train(app, n_steps):
     goal = run.status().step + n_steps
     run.step(n_steps)
     wait_for(lambda: run.status().step == goal)
+    with contextlib.suppress(kept.NoStoreError):
+        kept.shared().flush()  # the box shows what is written
     app.run()
     harness.assert_no_error(app)
     return run

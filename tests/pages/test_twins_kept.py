@@ -1,5 +1,6 @@
 """Kept pairs on the page *Twins*: the address, the box, the limits, and the first steps."""
 
+import contextlib
 import io
 import zipfile
 
@@ -52,6 +53,8 @@ def train(app, n_steps):
     goal = pair.status().step + n_steps
     pair.step(n_steps)
     wait_for(lambda: pair.status().step == goal)
+    with contextlib.suppress(kept.NoStoreError):
+        kept.shared().flush()  # the box shows what is written
     app.run()
     harness.assert_no_error(app)
     return pair

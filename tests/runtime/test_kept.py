@@ -56,7 +56,7 @@ def test_after_a_killed_server_the_run_stands_where_its_last_slice_ended(world):
         if at == 3:
             run.change(n_samples=8)
         world.pool.finish()
-    world.keeper._writer.wait()
+        world.keeper._writer.wait()  # so that a state is kept of the first step, and no later one
     lost, rows = run.snapshot(), run.history.seen().steps
     run.on_news = lambda: None
     killed = world.keeper  # without a word: nothing is flushed
