@@ -6,7 +6,6 @@
 It comes back as a pair only if the two are twins: one step, one start, the same batches.
 """
 
-import csv
 import io
 import math
 import re
@@ -19,6 +18,7 @@ from iwae_core.runtime import kept_bundle
 from iwae_core.runtime.kept_archive import read_parts
 from iwae_core.runtime.kept_bundle import Bundle
 from iwae_core.runtime.kept_curves import Rows
+from iwae_core.runtime.kept_rows import read_rows, write_rows
 from iwae_core.runtime.twin_slices import check_alike
 
 STRIP = (
@@ -29,7 +29,6 @@ STRIP = (
 )
 
 _ERRORS = [6, 8]  # columns that are never negative
-_MOST_ROWS = 50_000
 _PARTS = re.compile(r"A\.zip|B\.zip|pair\.csv")
 _OF_A_RUN = {"run.json": "this is a single run: import it on the page Train"}
 
@@ -89,35 +88,20 @@ def _side(name: str, data: bytes) -> Bundle:
 
 
 def _write_strip(rows: Rows) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(STRIP)
-    writer.writerows([int(step), *values] for step, *values in rows.tolist())
-    return out.getvalue()
+    return write_rows(STRIP, ([int(step), *values] for step, *values in rows.tolist()))
 
 
 def _read_strip(content: bytes, last: int) -> Rows:
     try:
-        header, *lines = csv.reader(io.StringIO(content.decode("utf-8")))
-    except (csv.Error, ValueError) as fault:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as fault:
         raise ValueError(f"pair.csv cannot be read: {fault}") from fault
-    if tuple(header) != STRIP:
-        raise ValueError(f"pair.csv must have the columns {', '.join(STRIP)}")
-    if len(lines) > _MOST_ROWS:
-        raise ValueError(f"pair.csv may have {_MOST_ROWS} rows, got {len(lines)}")
-    before = -1.0
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        try:
-            row = [float(cell) for cell in line]
-            if len(row) != len(STRIP):
-                raise ValueError(f"it has {len(row)} cells, and the header {len(STRIP)}")
-            if not all(map(math.isfinite, row)) or min(row[i] for i in _ERRORS) < 0:
-                raise ValueError("its numbers are not finite, or an error is negative")
-            if not before < row[0] <= last or row[0] != int(row[0]):
-                raise ValueError("its step is out of order")
-        except (ValueError, OverflowError) as fault:
-            raise ValueError(f"line {number} of pair.csv: {fault}") from fault
-        before = row[0]
-        rows.append(row)
+    rows = read_rows(text, "pair.csv", STRIP, last, _numbers)
     return np.array(rows, dtype=np.float32).reshape(-1, len(STRIP))
+
+
+def _numbers(line: list[str]) -> list[float]:
+    row = [float(cell) for cell in line]
+    if not all(map(math.isfinite, row)) or min(row[i] for i in _ERRORS) < 0:
+        raise ValueError("its numbers are not finite, or an error is negative")
+    return row
